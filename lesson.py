@@ -1,0 +1,360 @@
+"""How a lesson talks: arguments, steps, checks, tables and file listings.
+
+Import this module before TensorFlow or Keras: it starts them without their
+start-up messages. What a lesson teaches is never in here.
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import io
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import warnings
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+INSTALL = "python -m pip install -r requirements.txt"
+
+# Keras's progress bar on a terminal, one line an epoch elsewhere.
+VERBOSE = 1 if sys.stdout.isatty() else 2
+
+
+def _require_keras_3():
+    """Leave with one sentence where the lessons cannot run."""
+    try:
+        version = importlib.metadata.version("keras")
+    except importlib.metadata.PackageNotFoundError:
+        sys.exit(f"Keras is not installed for {sys.executable}. Install it: {INSTALL}")
+    if int(version.split(".")[0]) < 3:
+        sys.exit(
+            f"These lessons need Keras 3, and this Python has Keras {version}, which "
+            f"came with an old TensorFlow. Install the versions they need: {INSTALL}"
+        )
+    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true"):
+        sys.exit(
+            "These lessons need Keras 3, and the environment variable "
+            "TF_USE_LEGACY_KERAS asks TensorFlow for Keras 2. Unset it and try again."
+        )
+
+
+@contextlib.contextmanager
+def _quiet_start():
+    """Keep what TensorFlow writes to standard error while it starts.
+
+    TensorFlow's C++ code writes some lines before it reads any log level, so the
+    file descriptor itself is redirected. Should the start fail, they are shown.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            messages.seek(0)
+            os.write(terminal, messages.read())
+            raise
+        finally:
+            os.dup2(terminal, 2)
+            os.close(terminal)
+
+
+_require_keras_3()
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Results that are equal to the last bit are the proof in these lessons. A CPU
+# gives them; a GPU would not, and is no faster with a model this small.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+try:
+    with _quiet_start():
+        import h5py
+        import keras
+        import numpy as np
+        import tensorflow as tf
+        from matplotlib.figure import Figure
+
+        tf.config.list_logical_devices()  # looks for GPUs, and talks about it
+except ImportError as error:
+    sys.exit(f"TensorFlow does not start: {error}\nInstall what it needs: {INSTALL}")
+for _library in "tensorflow", "matplotlib":
+    logging.getLogger(_library).setLevel(logging.ERROR)
+# Lines appear when they are printed, also in a pipe. A console that cannot show
+# a character gets an escape for it.
+sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _exit_without_traceback_on_ctrl_c(kind, error, traceback):
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning.")
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = _exit_without_traceback_on_ctrl_c
+
+
+def arguments(doc, builds, images):
+    """Read the arguments that every lesson has, and print the lesson's title.
+
+    Args:
+        doc: the lesson's docstring; its first line is the title.
+        builds: the names that `--model` accepts; the first one is the default.
+        images: how many training images there are.
+
+    Returns:
+        argparse.Namespace: `model` (str), `samples` (int), and `full` (bool): all
+        of MNIST is used, so that accuracies can be judged.
+    """
+
+    def samples(text):
+        if not text.isdecimal() or not 1 <= int(text) <= images:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from 1 to {images}, not {text!r}"
+            )
+        return int(text)
+
+    names = list(builds)
+    title = doc.splitlines()[0]
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument(
+        "--model",
+        choices=names,
+        default=names[0],
+        help="how the classifier is built (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--samples",
+        type=samples,
+        default=images,
+        metavar="N",
+        help="train with the first N images (default: all %(default)s)",
+    )
+    args = parser.parse_args()
+    args.full = args.samples == images
+    print(title)
+    print(
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {args.model} model, "
+        f"{args.samples:,} training images"
+    )
+    return args
+
+
+def folder(script):
+    """Make the folder that a lesson writes to.
+
+    Args:
+        script: the lesson's `__file__`.
+
+    Returns:
+        pathlib.Path: `saved/<name of the script>` beside the script.
+    """
+    path = ROOT / "saved" / Path(script).stem
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"The folder {path} cannot be made: {error.strerror}.")
+    return path
+
+
+def step(number, title):
+    """Print the heading of a step."""
+    print(f"\n{number}. {title}\n")
+
+
+def note(text):
+    """Print a sentence of explanation or a result."""
+    _say("", text)
+
+
+def check(sentence, passed, judged=True):
+    """Print `sentence` as proven, or stop the lesson with exit status 1.
+
+    Args:
+        sentence: the claim, with the values that it is about.
+        passed: whether it holds.
+        judged: False if the claim needs all of MNIST and this run has less of it;
+            then it is printed, and nothing is proven.
+    """
+    if not judged:
+        _say("--", f"not judged with few images: {sentence}")
+    elif passed:
+        _say("ok", sentence)
+    else:
+        _say("FAIL", sentence)
+        sys.exit(1)
+
+
+def check_equal(sentence, array, other):
+    """Check that two arrays are equal to the last bit; if not, print both and stop."""
+    if not np.array_equal(array, other):
+        print(array, other, sep="\n")
+    check(sentence, np.array_equal(array, other))
+
+
+@contextlib.contextmanager
+def expect_error(kind, text):
+    """Show the error that the block must raise: a `kind` whose message has `text`."""
+    try:
+        yield
+    except kind as error:
+        if text not in str(error):
+            raise
+        _say("error", f"{kind.__name__}: {headline(error)}")
+    else:
+        check(f'this raises {kind.__name__}: "... {text} ..."', False)
+
+
+@contextlib.contextmanager
+def expect_warning(text):
+    """Show what Keras warns of in the block; one of the warnings must have `text`."""
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("absl")  # Keras uses it beside Python's `warnings`
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = lambda message, *_: messages.append(str(message))
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = True
+    for message in messages:
+        _say("warns", headline(message))
+    if not any(text in message for message in messages):
+        check(f'this warns: "... {text} ..."', False)
+
+
+def headline(message, width=240):
+    """Return the beginning of a message as one line of at most `width` characters."""
+    return textwrap.shorten(str(message), width, placeholder=" ...")
+
+
+def table(*rows):
+    """Print rows of cells as aligned columns; the first row is the heading.
+
+    Floats are printed with six decimals.
+    """
+    rows = [[f"{c:.6f}" if isinstance(c, float) else str(c) for c in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    print()
+    for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(("   " + "   ".join(cells)).rstrip())
+    print()
+
+
+def plot_losses(path, losses, labels):
+    """Draw the losses of several runs, and how far they are from the first run's.
+
+    Args:
+        path: the PNG file to write.
+        losses: float array, one row for each batch, one column for each run; the
+            first 200 rows are drawn.
+        labels: the names of the runs.
+    """
+    losses = losses[:200]
+    batches = range(1, len(losses) + 1)
+    figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
+    above, below = figure.subplots(2, sharex=True)
+    styles = [("0.6", "-", 4), ("#0072b2", "-", 1.5), ("#d55e00", "--", 1.5)]
+    for label, column, (color, line, width) in zip(labels, losses.T, styles, strict=True):
+        style = {"color": color, "linestyle": line, "linewidth": width, "label": label}
+        above.plot(batches, column, **style)
+        below.plot(batches, column - losses[:, 0], **style)
+    above.set(title="The first batches after resuming", ylabel="loss")
+    below.set(xlabel="batch", ylabel=f"loss, minus that of\n{labels[0]}")
+    above.legend(frameon=False)
+    for axes in above, below:
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+    note(f"Plot: {path.relative_to(ROOT).as_posix()}")
+
+
+def run_in_a_new_process(code, directory):
+    """Print Python code and run it in a new process; stop the lesson if it fails.
+
+    Args:
+        code: the source. It can import `data`, `lesson` and `models`.
+        directory: the process's working directory.
+    """
+    code = textwrap.dedent(code).strip()
+    print(textwrap.indent(code, "   > "), end="\n\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.run(
+        [sys.executable, "-c", code], check=False, cwd=directory, env=environment
+    )
+    if process.returncode:
+        sys.exit("The new process failed: see its message above.")
+
+
+def largest_difference(weights, others):
+    """Return the largest absolute difference between two lists of arrays.
+
+    Args:
+        weights: arrays, such as `model.get_weights()` returns.
+        others: arrays of the same shapes.
+
+    Returns:
+        float: 0.0 if and only if all values are equal.
+    """
+    return max(float(abs(a - b).max()) for a, b in zip(weights, others, strict=True))
+
+
+def show(path):
+    """Print names and sizes of a file or folder, and of what is in it."""
+    _list(path.relative_to(ROOT).as_posix(), path, 1)
+
+
+def _list(name, path, depth):
+    if path.is_dir():
+        print(f"{'   ' * depth}{name}/")
+        for child in sorted(path.iterdir()):
+            _list(child.name, child, depth + 1)
+        return
+    _row(depth, name, path.stat().st_size)
+    if path.suffix == ".h5":
+        _list_h5(path, depth + 1)
+    elif path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                _row(depth + 1, member.filename, member.file_size)
+                if member.filename.endswith(".h5"):
+                    _list_h5(io.BytesIO(archive.read(member)), depth + 2)
+
+
+def _list_h5(file, depth):
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            _row(depth, name, item.nbytes, f"{item.dtype} {item.shape}")
+
+    with h5py.File(file) as content:
+        for name, value in content.attrs.items():
+            _row(depth, f"{name} (attribute)", len(value))
+        content.visititems(visit)
+
+
+def _row(depth, name, size, about=""):
+    indent = "   " * depth
+    print(f"{indent}{name:{58 - len(indent)}} {size:>10,} bytes  {about}".rstrip())
+
+
+def _say(label, text):
+    print(
+        textwrap.fill(
+            text,
+            width=88,
+            initial_indent=f"   {label:5}  " if label else "   ",
+            subsequent_indent=" " * 10 if label else "   ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+    )
