@@ -1,4 +1,4 @@
-"""MNIST from `datasets/mnist.npz`, as flat float32 arrays. Needs no network."""
+"""MNIST from `datasets/mnist.npz`, as flat float32 arrays. No network is needed."""
 
 import hashlib
 import io
@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-FILE = Path(__file__).resolve().parent / "datasets" / "mnist.npz"
-SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
+FOLDER = Path(__file__).resolve().parent / "datasets"
+SHA256 = {
+    "mnist.npz": "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64",
+    "keras2.h5": "fe2e388e6bb35611953c27c7149e15d5f8ecca5ead7afd4eea1c23321100b0ed",
+}
 TRAINING_IMAGES = 60_000
 
 
 class DatasetError(SystemExit):
-    """The data file cannot be used.
+    """A data file cannot be used.
 
     A `SystemExit`, so that a lesson which does not catch it ends with this
     message and exit status 1 instead of a traceback.
@@ -42,33 +45,45 @@ def load_mnist(samples=None):
         raise ValueError(
             f"samples must be a whole number from 1 to {TRAINING_IMAGES}, not {samples!r}"
         )
-    with np.load(io.BytesIO(_checked_bytes())) as arrays:
+    with np.load(io.BytesIO(_read("mnist.npz"))) as arrays:
         return (
             (_flat(arrays["x_train"][:samples]), arrays["y_train"][:samples]),
             (_flat(arrays["x_test"]), arrays["y_test"]),
         )
 
 
+def keras2_file():
+    """Return the path of a model that Keras 2 saved (see datasets/README.md).
+
+    Raises:
+        DatasetError: as `load_mnist` does.
+    """
+    _read("keras2.h5")
+    return FOLDER / "keras2.h5"
+
+
 def _flat(images):
     return images.reshape(len(images), -1).astype("float32") / 255
 
 
-def _checked_bytes():
+def _read(name):
+    """Return the bytes of a file of the datasets folder, if they are the original ones."""
+    path = FOLDER / name
     restore = (
-        "Restore it with `git checkout -- datasets/mnist.npz`, or copy it again from "
-        "where you got these lessons."
+        f"Restore it with `git checkout -- datasets/{name}`, or copy it again from where "
+        "you got these lessons."
     )
     try:
-        content = FILE.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
-        raise DatasetError(f"The data file {FILE} is missing. {restore}") from None
+        raise DatasetError(f"The data file {path} is missing. {restore}") from None
     except OSError as error:
         raise DatasetError(
-            f"The data file {FILE} cannot be read ({error.strerror}). {restore}"
+            f"The data file {path} cannot be read ({error.strerror}). {restore}"
         ) from None
-    if hashlib.sha256(content).hexdigest() != SHA256:
+    if hashlib.sha256(content).hexdigest() != SHA256[name]:
         raise DatasetError(
-            f"The data file {FILE} is damaged: its {len(content):,} bytes do not have "
-            f"the SHA-256 of the original. {restore}"
+            f"The data file {path} is damaged: its {len(content):,} bytes do not have the "
+            f"SHA-256 of the original. {restore}"
         )
     return content

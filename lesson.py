@@ -6,6 +6,7 @@ start-up messages. What a lesson teaches is never in here.
 
 import argparse
 import contextlib
+import functools
 import importlib.metadata
 import io
 import logging
@@ -197,6 +198,11 @@ def check_equal(sentence, array, other):
     check(sentence, np.array_equal(array, other))
 
 
+def show_error(error):
+    """Print what kind of error it is, and the beginning of its message."""
+    _say("error", f"{type(error).__name__}: {headline(error)}")
+
+
 @contextlib.contextmanager
 def expect_error(kind, text):
     """Show the error that the block must raise: a `kind` whose message has `text`."""
@@ -205,7 +211,7 @@ def expect_error(kind, text):
     except kind as error:
         if text not in str(error):
             raise
-        _say("error", f"{kind.__name__}: {headline(error)}")
+        show_error(error)
     else:
         check(f'this raises {kind.__name__}: "... {text} ..."', False)
 
@@ -221,13 +227,13 @@ def expect_warning(text):
     logger.propagate = False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("always")
+            warnings.simplefilter("always", UserWarning)
             warnings.showwarning = lambda message, *_: messages.append(str(message))
             yield
     finally:
         logger.removeHandler(handler)
         logger.propagate = True
-    for message in messages:
+    for message in dict.fromkeys(messages):
         _say("warns", headline(message))
     if not any(text in message for message in messages):
         check(f'this warns: "... {text} ..."', False)
@@ -332,19 +338,22 @@ def _list(name, path, depth):
 
 
 def _list_h5(file, depth):
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset):
-            _row(depth, name, item.nbytes, f"{item.dtype} {item.shape}")
-
     with h5py.File(file) as content:
         for name, value in content.attrs.items():
             _row(depth, f"{name} (attribute)", len(value))
-        content.visititems(visit)
+        for name, group in content.items():
+            print(f"{'   ' * depth}{name}/")
+            group.visititems(functools.partial(_list_dataset, depth + 1))
+
+
+def _list_dataset(depth, name, item):
+    if isinstance(item, h5py.Dataset):
+        _row(depth, name, item.nbytes, f"{item.dtype} {item.shape}")
 
 
 def _row(depth, name, size, about=""):
     indent = "   " * depth
-    print(f"{indent}{name:{58 - len(indent)}} {size:>10,} bytes  {about}".rstrip())
+    print(f"{indent}{name:{50 - len(indent)}} {size:>10,} B  {about}".rstrip())
 
 
 def _say(label, text):
