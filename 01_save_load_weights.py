@@ -8,8 +8,8 @@ keeps of the optimizer, and at which model may load the weights of which other.
 
 import warnings
 
-import data
 import lesson
+import data
 import models
 
 import keras

@@ -9,8 +9,8 @@ import io
 import json
 import zipfile
 
-import data
 import lesson
+import data
 import models
 
 import h5py

@@ -8,8 +8,8 @@ the optimizer what the file holds, opens a file of the video's time, and convert
 import json
 import logging
 
-import data
 import lesson
+import data
 import models
 
 import h5py
@@ -17,6 +17,7 @@ import keras
 
 args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+keras2_file = data.keras2_file()
 folder = lesson.folder(__file__)
 third_epoch = {"initial_epoch": 2, "epochs": 3, "shuffle": False, "verbose": lesson.VERBOSE}
 
@@ -121,7 +122,6 @@ lesson.check("with both methods and its name in custom_objects, it loads", diffe
 
 # The file says "compile with this loss", in words that only Keras 2 knows.
 lesson.step(5, "A file that Keras 2 wrote")
-keras2_file = data.keras2_file()
 with lesson.expect_warning("Do not pass an `input_shape`"):
     with lesson.expect_error(TypeError, "could not be deserialized properly"):
         keras.models.load_model(keras2_file)

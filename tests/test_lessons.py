@@ -1,0 +1,297 @@
+"""Each lesson runs as a user runs it, and shows what it promises."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import venv
+
+import lesson
+import models
+
+import pytest
+from conftest import LESSONS, OFFLINE, need
+
+FEW = ("--samples", "2000")
+
+
+def assert_passed(finished):
+    assert finished.stderr == ""
+    assert finished.returncode == 0, finished.stdout
+    assert "FAIL" not in finished.stdout
+    assert finished.stdout.isascii()
+
+
+@pytest.mark.parametrize("script", LESSONS)
+def test_a_lesson_proves_all_its_claims_by_default(default_run, script):
+    finished = default_run(script)
+    assert_passed(finished)
+    assert "not judged" not in finished.stdout
+    steps = [int(number) for number in re.findall(r"^(\d+)\. ", finished.stdout, re.M)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) >= 6
+
+
+@pytest.mark.parametrize("script", LESSONS)
+@pytest.mark.parametrize("model", list(models.BUILDS)[1:])
+def test_a_lesson_proves_its_claims_with_the_other_builds(shared_folder, script, model):
+    # On a console that shows nothing but ASCII.
+    finished = shared_folder.run(
+        script, *FEW, "--model", model, PYTHONUTF8="0", PYTHONIOENCODING="ascii"
+    )
+    assert_passed(finished)
+    assert f"{model} model, 2,000 training images" in finished.stdout
+
+
+def test_lessons_run_in_any_order_and_twice_and_keep_to_their_folders(folder):
+    known = set(folder.path.rglob("*"))
+    for script in ("03_h5_format.py", "01_save_load_weights.py", "02_save_load_full_model.py"):
+        for samples in ("2000", "1"):
+            assert_passed(folder.run(script, "--samples", samples))
+        written = set(folder.path.rglob("*")) - known
+        known |= written
+        assert {
+            path.relative_to(folder.path).parts[:2]
+            for path in written
+            if "__pycache__" not in path.parts and path.is_file()
+        } == {("saved", script.removesuffix(".py"))}
+    assert not list(folder.elsewhere.iterdir())
+
+
+def test_the_network_was_away():
+    need(OFFLINE, "`unshare` is needed to take the network away")
+    code = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
+    finished = subprocess.run(
+        [*OFFLINE, sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert "Network is unreachable" in finished.stderr
+
+
+# What lesson 1 shows
+
+
+def numbers(pattern, text):
+    return [float(number.replace(",", "")) for number in re.search(pattern, text).groups()]
+
+
+def test_lesson_1_goes_on_training_where_it_stopped(default_run):
+    text = default_run("01_save_load_weights.py").stdout
+    third, first = numbers(r"training went on[^%]*%[^%]*?([\d.]+)% > ([\d.]+)%", text)
+    assert 90 < first < 93
+    assert third > 95.5
+
+
+def test_lesson_1_shows_what_the_weights_file_keeps_of_adam(default_run):
+    text = default_run("01_save_load_weights.py").stdout
+    assert "warns  Skipping variable loading for optimizer 'adam" in text
+    assert (
+        numbers(r"\n   compile  +([\d.]+)\n   compile, optimizer.build +([\d.]+)\n", text)[1]
+        == 0
+    )
+    assert "optimizer/\n         vars/0" in text
+
+
+def test_lesson_1_prints_both_tables_of_all_nine_pairs(default_run):
+    text = default_run("01_save_load_weights.py").stdout
+    rows = re.findall(
+        r"^   (sequential|functional|subclassed)  +(.+?)  +(.+?)  +(.+)$", text, re.M
+    )
+    same, error, nothing = "same", "ValueError", "nothing loaded"
+    assert rows == [
+        ("sequential", same, same, same),
+        ("functional", same, same, same),
+        ("subclassed", error, error, same),
+        ("sequential", same, nothing, nothing),
+        ("functional", nothing, same, nothing),
+        ("subclassed", nothing, nothing, same),
+    ]
+    assert "error  ValueError: A total of 1 objects could not be loaded" in text
+    assert "error  AssertionError: Found 4 Python objects that were not bound" in text
+
+
+# What lesson 2 shows
+
+
+def test_lesson_2_shows_what_is_inside_the_file(default_run):
+    text = default_run("02_save_load_full_model.py").stdout
+    for name in ("metadata.json", "config.json", "model.weights.h5", "variables.index"):
+        assert re.search(rf"^ +{re.escape(name)} +[\d,]+ B$", text, re.M)
+    assert "ok     weights: 50,890 numbers" in text
+
+
+def test_lesson_2_resumes_in_a_process_that_does_not_know_the_models(default_run):
+    text = default_run("02_save_load_full_model.py").stdout
+    code = text.split("2. Load it")[1].split("A subclassed model")[0]
+    assert "load_model" in code
+    assert "import models" not in code
+    assert "compile" not in code
+    assert "ok     resumed in the new process: not one bit is different" in text
+
+
+def test_lesson_2_saves_a_plot_of_the_losses(default_run, shared_folder):
+    default_run("02_save_load_full_model.py")
+    plot = shared_folder.path / "saved" / "02_save_load_full_model" / "resume.png"
+    content = plot.read_bytes()
+    assert content.startswith(b"\x89PNG")
+    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+    assert (width, height) == (960, 720)
+
+
+def test_lesson_2_shows_that_the_first_loss_is_equal_and_then_a_fresh_adam_parts(default_run):
+    text = default_run("02_save_load_full_model.py").stdout
+    rows = re.findall(r"^   (\d+) +([\d.]+) +([\d.]+) +([\d.]+)$", text, re.M)
+    assert [row[0] for row in rows] == ["1", "2", "5", "10", "100", "1000", "1875"]
+    assert rows[0][1] == rows[0][2] == rows[0][3]
+    for _, uninterrupted, from_file, fresh in rows[1:]:
+        assert uninterrupted == from_file != fresh
+
+
+# What lesson 3 shows
+
+
+def test_lesson_3_shows_the_error_and_the_four_parts_of_the_file(default_run):
+    text = default_run("03_h5_format.py").stdout
+    for part in ("model_config", "training_config", "model_weights/", "optimizer_weights/"):
+        assert part in text
+    assert "error  ValueError: Unknown variable" in text
+    assert "of 10 arrays the optimizer got 2" in text
+    assert "ok     resumed from the .h5 file: not one bit is different" in text
+
+
+# Wrong use
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--samples", "0"], "must be a whole number from 1 to 60000, not '0'"),
+        (["--samples", "60001"], "must be a whole number from 1 to 60000, not '60001'"),
+        (["--samples", "many"], "must be a whole number from 1 to 60000, not 'many'"),
+        (["--samples", "-5"], "must be a whole number from 1 to 60000, not '-5'"),
+        (["--model", "keras"], "invalid choice: 'keras'"),
+        (["--epochs", "3"], "unrecognized arguments: --epochs 3"),
+    ],
+)
+def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["01_save_load_weights.py", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        lesson.arguments("Lesson 1", models.BUILDS, 60_000)
+    assert stopped.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("usage: 01_save_load_weights.py")
+    assert message in printed.err
+
+
+@pytest.mark.parametrize("script", LESSONS)
+def test_a_lesson_with_a_wrong_argument_does_nothing_else(shared_folder, script):
+    finished = shared_folder.run(script, "--model", "keras")
+    assert finished.returncode == 2
+    assert finished.stdout == ""
+    assert finished.stderr.startswith(f"usage: {script}")
+
+
+def test_help_says_what_the_arguments_do(shared_folder):
+    finished = shared_folder.run("01_save_load_weights.py", "--help")
+    assert finished.returncode == 0
+    for text in ("Lesson 1", "--model", "--samples", "all 60000"):
+        assert text in finished.stdout
+
+
+def one_line(finished):
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    (line,) = finished.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("script", LESSONS)
+def test_keras_2_by_environment_variable_gets_one_sentence(shared_folder, script):
+    line = one_line(shared_folder.run(script, TF_USE_LEGACY_KERAS="1"))
+    assert "TF_USE_LEGACY_KERAS" in line
+    assert "Unset it" in line
+
+
+def test_an_old_tensorflow_gets_one_sentence(shared_folder, tmp_path):
+    # What pip leaves behind when it installs Keras 2.15.
+    record = tmp_path / "keras-2.15.0.dist-info"
+    record.mkdir()
+    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: keras\nVersion: 2.15.0\n")
+    line = one_line(shared_folder.run("01_save_load_weights.py", PYTHONPATH=str(tmp_path)))
+    assert "need Keras 3, and this Python has Keras 2.15.0" in line
+    assert "pip install -r requirements.txt" in line
+
+
+def test_a_python_without_keras_gets_one_sentence(shared_folder, tmp_path):
+    venv.create(tmp_path / "bare")
+    scripts, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    python = tmp_path / "bare" / scripts / name
+    line = one_line(shared_folder.run("01_save_load_weights.py", python=str(python)))
+    assert "Keras is not installed" in line
+    assert "pip install -r requirements.txt" in line
+
+
+def test_a_folder_that_cannot_be_made_gets_one_sentence(folder):
+    (folder.path / "saved").write_text("in the way")
+    finished = folder.run("01_save_load_weights.py", *FEW)
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert "cannot be made" in line
+    assert (folder.path / "saved").read_text() == "in the way"
+
+
+def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
+    script = folder.path / "01_save_load_weights.py"
+    text = script.read_text(encoding="utf-8")
+    changed = text.replace(
+        "    resumed.load_weights(weights_file)",
+        '    warnings.warn("Skipping variable loading for optimizer", stacklevel=1)',
+    )
+    assert changed != text
+    script.write_text(changed, encoding="utf-8")
+    finished = folder.run(script.name, *FEW)
+    assert finished.returncode == 1
+    assert "FAIL   the loaded model predicts exactly what the saved one did" in finished.stdout
+    assert finished.stdout.count("[[") == 2  # both values
+    assert "4. Resume" not in finished.stdout
+
+
+def test_ctrl_c_stops_a_lesson_with_one_sentence(folder):
+    need(os.name == "posix", "this test sends SIGINT")
+    process = subprocess.Popen(
+        [sys.executable, str(folder.path / "01_save_load_weights.py")],
+        cwd=folder.elsewhere,
+        env=folder.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "Epoch 1/2" not in process.stdout.readline():
+        pass
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGINT
+    assert errors == ""
+    assert output.splitlines()[-1].startswith("Stopped by Ctrl-C.")
+
+
+def test_a_terminal_shows_a_progress_bar(shared_folder):
+    need(shutil.which("script"), "`script` is needed to stand in for a terminal")
+    command = (
+        f"{sys.executable} '{shared_folder.path / '01_save_load_weights.py'}' --samples 2000"
+    )
+    finished = subprocess.run(
+        ["script", "--quiet", "--return", "--command", command, os.devnull],
+        cwd=shared_folder.elsewhere,
+        env=shared_folder.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.returncode == 0
+    assert "━━━━" in finished.stdout
