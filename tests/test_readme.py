@@ -1,0 +1,142 @@
+"""What the README says that can be executed is executed."""
+
+import os
+import re
+import subprocess
+import sys
+
+import models
+
+import keras
+import pytest
+import tensorflow as tf
+from conftest import LESSONS, ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CODE = re.compile(r"(`+)(.+?)\1")
+
+
+def rows(heading):
+    """Return the cells of the first table below a heading."""
+    table = README.split(f"## {heading}\n")[1].split("\n|---")[1].split("\n\n")[0]
+    return [re.split(r" ?\| ?", line)[1:-1] for line in table.splitlines()[1:]]
+
+
+def code(cell):
+    return [match[1] for match in CODE.findall(cell)]
+
+
+THEN_AND_NOW = rows("Then and now")
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch, few):
+    """What the code in the table may use, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    model = models.compile_classifier(models.sequential())
+    x, y = few[0][:320], few[1][:320]
+    model.fit(x, y, verbose=0)
+    # What the calls that load find: the files that the same page says to write.
+    model.save("mnist.keras")
+    model.save_weights("mnist.weights.h5")
+    model.export("exported", verbose=False)
+    model.save("model.h5")
+    return {"keras": keras, "tf": tf, "model": model, "x": x, "y": y}
+
+
+@pytest.mark.parametrize("then, today, instead", THEN_AND_NOW)
+def test_a_call_of_the_video_does_today_what_the_table_says(then, today, instead, names):
+    (call,) = code(then)
+    if "works" in today:
+        exec(call, names)
+    else:
+        (message,) = code(today)
+        with pytest.raises((ValueError, TypeError)) as raised:
+            exec(call, names)
+        assert f"{raised.type.__name__}: {raised.value}".startswith(message)
+
+
+@pytest.mark.parametrize("then, today, instead", THEN_AND_NOW)
+def test_what_the_table_says_to_type_instead_works(then, today, instead, names):
+    calls = code(instead)
+    assert calls
+    for call in calls:
+        if "(" in call:
+            exec(call, names)
+
+
+def test_each_call_of_the_video_worked_on_keras_2(tmp_path):
+    calls = [code(then)[0] for then, _, _ in THEN_AND_NOW]
+    program = f"""
+import numpy as np
+import tensorflow as tf
+
+keras = tf.keras
+assert keras.Model.__module__.startswith("tf_keras")
+x, y = np.zeros((64, 784), "float32"), np.zeros(64)
+model = keras.Sequential(
+    [keras.layers.Dense(64, activation="relu", input_shape=(784,)), keras.layers.Dense(10)]
+)
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(loss=loss, optimizer=keras.optimizers.Adam(), metrics=["accuracy"])
+model.fit(x, y)
+for call in {calls!r}:
+    exec(call)
+    print("worked:", call)
+"""
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    for call in calls:
+        assert f"worked: {call}\n" in finished.stdout
+
+
+def test_the_excerpt_is_what_lesson_1_prints(default_run):
+    excerpt = README.split("```text\n")[1].split("```")[0]
+    printed = iter(default_run("01_save_load_weights.py").stdout.splitlines())
+    for line in excerpt.splitlines():
+        if line != "...":
+            # Another processor may round differently: compare the words.
+            words = re.sub(r"[\d.]+", "#", line)
+            assert any(re.sub(r"[\d.]+", "#", other) == words for other in printed), line
+
+
+def test_the_table_of_lessons_names_every_lesson():
+    assert re.findall(r"^\| \d \| \[(.+?)\]", README, re.M) == LESSONS
+
+
+def test_each_command_installs_a_file_that_is_there_and_runs_one_that_is_there():
+    commands = re.findall(r"^(?:python3|cmd) .+$", README, re.M)
+    assert len(commands) == 4
+    for command in commands:
+        for name in re.findall(r"[\w/]+\.(?:txt|py)\b", command):
+            assert (ROOT / name).is_file()
+    assert "pip install -r requirements.txt" in commands[0]
+    assert commands[0].endswith("01_save_load_weights.py")
+    assert commands[1].endswith("-m pytest")
+
+
+def test_every_link_leads_to_a_file():
+    for target in re.findall(r"\]\((?!http)(.+?)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_package_that_is_imported_is_listed():
+    listed = re.findall(r"^\w+", (ROOT / "requirements.txt").read_text(), re.M)
+    imported = set()
+    for path in ROOT.glob("*.py"):
+        imported |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
+    own = {path.stem for path in ROOT.glob("*.py")}
+    assert sorted(imported - own - sys.stdlib_module_names) == sorted(listed)
+
+
+def test_the_versions_that_run_are_the_versions_that_are_pinned():
+    pinned = (ROOT / "requirements.txt").read_text()
+    assert f"tensorflow=={tf.__version__}\n" in pinned
+    assert f"keras=={keras.__version__}\n" in pinned
