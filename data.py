@@ -63,7 +63,7 @@ def keras2_file():
 
 
 def _flat(images):
-    return images.reshape(len(images), -1).astype("float32") / 255
+    return images.reshape(len(images), -1) / np.float32(255)
 
 
 def _read(name):

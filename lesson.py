@@ -78,7 +78,6 @@ try:
         import keras
         import numpy as np
         import tensorflow as tf
-        from matplotlib.figure import Figure
 
         tf.config.list_logical_devices()  # looks for GPUs, and talks about it
 except ImportError as error:
@@ -267,6 +266,8 @@ def plot_losses(path, losses, labels):
             first 200 rows are drawn.
         labels: the names of the runs.
     """
+    from matplotlib.figure import Figure  # takes its time, and few lessons draw
+
     losses = losses[:200]
     batches = range(1, len(losses) + 1)
     figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")

@@ -78,7 +78,7 @@ def test_h5_file_then_fit_fails_because_the_optimizer_was_built_for_no_variables
     names = [variable.name for variable in model.optimizer.variables]
     assert names == ["iteration", "learning_rate"]
     assert model.optimizer.iterations.numpy() == 500
-    with pytest.raises(ValueError, match="Unknown variable: .* originally built with"):
+    with pytest.raises(ValueError, match=r"Unknown variable: .* originally built with"):
         fit(model, few)
 
 
@@ -99,31 +99,23 @@ def test_h5_file_holds_the_whole_optimizer_state(saved, distance):
     assert distance(model) == 0
 
 
-def test_one_fit_of_two_epochs_equals_two_fits_of_one(few):
-    trained = []
-    for epochs in ([2], [1, 2]):
-        keras.utils.set_random_seed(1)
-        model = models.compile_classifier(models.sequential())
-        for last in epochs:
-            model.fit(*few, initial_epoch=last - 1, epochs=last, shuffle=False, verbose=0)
-        if epochs == [2]:
-            model = models.compile_classifier(models.sequential())
-            keras.utils.set_random_seed(1)
-            model = models.compile_classifier(models.sequential())
-            model.fit(*few, epochs=2, shuffle=False, verbose=0)
-        trained.append(model.get_weights())
-    assert lesson.largest_difference(*trained) == 0
+def test_one_fit_of_two_epochs_equals_two_fits_of_one(saved, few):
+    keras.utils.set_random_seed(1)
+    model = models.compile_classifier(models.sequential())
+    model.fit(*few, epochs=2, shuffle=False, verbose=0)
+    assert lesson.largest_difference(model.get_weights(), saved[1]) == 0
 
 
 # Weights
 
 
-def test_a_subclassed_model_without_a_build_method_loads_nothing_silently(saved):
+def test_a_subclassed_model_without_a_build_method_loads_nothing_without_an_error(saved):
     class NoBuild(models.Classifier):
         build = keras.Model.build
 
     model = NoBuild()
-    model.build((None, 784))
+    with pytest.warns(UserWarning, match=r"does not have a `build\(\)` method"):
+        model.build((None, 784))
     assert model.variables == []
     model.load_weights(saved[0] / "m.weights.h5")
     x = np.ones((1, 784), "float32")
@@ -191,9 +183,8 @@ def test_saving_as_h5_first_makes_the_keras_file_forget_the_optimizer(tmp_path, 
     kept = []
     for name in ("before.keras", "after.keras"):
         with zipfile.ZipFile(tmp_path / name) as archive:
-            kept.append(
-                "optimizer" in json.loads(archive.read("config.json"))["compile_config"]
-            )
+            config = json.loads(archive.read("config.json"))
+            kept.append("optimizer" in config["compile_config"])
     assert kept == [True, False]
     with pytest.warns(UserWarning, match="Skipping variable loading for optimizer 'rm_sprop'"):
         loaded = keras.models.load_model(tmp_path / "after.keras")
@@ -281,7 +272,7 @@ def load_h5():
     return names["load_h5"]
 
 
-@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")
+@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`", "ignore:Argument `decay`")
 @pytest.mark.parametrize("name, bound", [("new", 1e-4), ("old", 0.02)])
 def test_lesson_3_resumes_a_file_of_keras_2_with_its_adam(
     keras_2, load_h5, name, bound, mnist, few

@@ -16,7 +16,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LESSON = HERE.parent.parent / "01_save_load_weights.py"
-ROUNDS = 5
+ROUNDS = 7
 
 
 def seconds(script, directory):

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-
 import keras
 import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 with np.load(ROOT / "datasets" / "mnist.npz") as arrays:
     x_train, x_test = (
