@@ -266,7 +266,7 @@ def plot_losses(path, losses, labels):
             first 200 rows are drawn.
         labels: the names of the runs.
     """
-    from matplotlib.figure import Figure  # takes its time, and few lessons draw
+    from matplotlib.figure import Figure  # noqa: PLC0415  slow, and seldom needed
 
     losses = losses[:200]
     batches = range(1, len(losses) + 1)
