@@ -1,8 +1,8 @@
 """Lesson 2: save and load the whole model
 
-The video types `model.save("folder/")`. Today that is one `.keras` file, which holds all
+The video types `model.save("model/")`. Today that is one `.keras` file, which holds all
 that it takes to go on training in a new process. What the video's folder has become is
-`model.export("folder/")`: a SavedModel, for inference only.
+`model.export("exported/")`: a SavedModel, for inference only.
 """
 
 import io
@@ -26,9 +26,9 @@ lesson.step(1, "Train for two epochs, and save the model")
 keras.utils.set_random_seed(1)
 model = models.compile_classifier(models.BUILDS[args.model]())
 model.fit(x_train, y_train, epochs=2, shuffle=False, verbose=lesson.VERBOSE)
-lesson.note('First as the video does it, with "folder/":')
+lesson.note('First as the video does it, with "model/":')
 with lesson.expect_error(ValueError, "Invalid filepath extension for saving"):
-    model.save("folder/")
+    model.save("model/")
 lesson.note("Then as today's Keras wants it:")
 model.save(folder / "mnist.keras")
 lesson.show(folder / "mnist.keras")
@@ -61,8 +61,8 @@ predictions = model.predict(x_test, batch_size=1000, verbose=0)
 np.save(folder / "predictions.npy", predictions)
 lesson.run_in_a_new_process(
     f"""
-    import data, lesson, keras, numpy
-    {"import models" if args.model == "subclassed" else ""}
+    import data, lesson, keras, numpy{", models" if args.model == "subclassed" else ""}
+
     (x_train, y_train), (x_test, y_test) = data.load_mnist({args.samples})
     model = keras.models.load_model("mnist.keras")
     predictions = model.predict(x_test, batch_size=1000, verbose=0)
@@ -109,12 +109,15 @@ lesson.table(["loss of batch", *labels], *([n, *losses[n - 1]] for n in shown))
 lesson.plot_losses(folder / "resume.png", losses, labels)
 resumed = keras.models.load_model(folder / "resumed.keras")
 means = losses.mean(axis=0)
-lesson.note(f"Mean loss: {means[1]:.4f} from the file, {means[2]:.4f} with a fresh Adam.")
+lesson.note(
+    "A fresh Adam has forgotten the running means of the gradients. It still learns, but on "
+    f"another path: its mean loss is {means[2]:.4f}, with Adam's state {means[1]:.4f}."
+)
 wanted, *others = (m.get_weights() for m in (model, from_file, resumed, fresh_adam))
 here, there, fresh = (lesson.largest_difference(other, wanted) for other in others)
 lesson.check("resumed from the file: not one bit is different", here == 0)
 lesson.check("resumed in the new process: not one bit is different", there == 0)
-lesson.check(f"fresh Adam: a weight differs by {fresh:.3g}, it is another training", fresh > 0)
+lesson.check(f"fresh Adam: weights differ by up to {fresh:.3g}, another training", fresh > 0)
 
 lesson.step(4, "The architecture alone")
 copies = {
@@ -140,13 +143,14 @@ for name, call in [
     ("TFSMLayer in a model", wrapped),
 ]:
     difference = np.abs(call(x_test) - predictions).max()
-    lesson.check(f"{name}: logits differ by {difference:.1g} at most", difference < 1e-4)
+    lesson.check(f"{name}: logits differ by at most {difference:.1g}", difference < 1e-4)
+lesson.note("But it cannot be trained:")
 with lesson.expect_error(AttributeError, "no attribute 'fit'"):
     served.fit(x_train, y_train)
 
 # A lambda is saved as Python bytecode, which can do whatever a program can. So Keras
 # refuses to load it.
-lesson.step(6, "A file is code")
+lesson.step(6, "A model file can contain code")
 twice = keras.Sequential([keras.Input(shape=(784,)), keras.layers.Lambda(lambda x: 2 * x)])
 twice.save(folder / "lambda.keras")
 with lesson.expect_error(ValueError, "arbitrary code execution"):

@@ -5,6 +5,7 @@ start-up messages. What a lesson teaches is never in here.
 """
 
 import argparse
+import atexit
 import contextlib
 import functools
 import importlib.metadata
@@ -20,7 +21,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-INSTALL = "python -m pip install -r requirements.txt"
+INSTALL = "Start the lesson with the Python in .venv, as README.md shows; it has all it takes."
 
 # Keras's progress bar on a terminal, one line an epoch elsewhere.
 VERBOSE = 1 if sys.stdout.isatty() else 2
@@ -31,11 +32,11 @@ def _require_keras_3():
     try:
         version = importlib.metadata.version("keras")
     except importlib.metadata.PackageNotFoundError:
-        sys.exit(f"Keras is not installed for {sys.executable}. Install it: {INSTALL}")
+        sys.exit(f"Keras is not installed for {sys.executable}. {INSTALL}")
     if int(version.split(".")[0]) < 3:
         sys.exit(
             f"These lessons need Keras 3, and this Python has Keras {version}, which "
-            f"came with an old TensorFlow. Install the versions they need: {INSTALL}"
+            f"came with an old TensorFlow. {INSTALL}"
         )
     if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true"):
         sys.exit(
@@ -81,7 +82,7 @@ try:
 
         tf.config.list_logical_devices()  # looks for GPUs, and talks about it
 except ImportError as error:
-    sys.exit(f"TensorFlow does not start: {error}\nInstall what it needs: {INSTALL}")
+    sys.exit(f"TensorFlow does not start: {error}. {INSTALL}")
 for _library in "tensorflow", "matplotlib":
     logging.getLogger(_library).setLevel(logging.ERROR)
 # Lines appear when they are printed, also in a pipe. A console that cannot show
@@ -89,35 +90,33 @@ for _library in "tensorflow", "matplotlib":
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def _exit_without_traceback_on_ctrl_c(kind, error, traceback):
+def _exit_without_traceback(kind, error, traceback):
     if issubclass(kind, KeyboardInterrupt):
         print("\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning.")
+    elif issubclass(kind, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        print(f"A file cannot be written or read: {error.strerror}{where}.", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)
 
 
-sys.excepthook = _exit_without_traceback_on_ctrl_c
+sys.excepthook = _exit_without_traceback
 
 
-def arguments(doc, builds, images):
+def arguments(doc, builds, images, **more):
     """Read the arguments that every lesson has, and print the lesson's title.
 
     Args:
         doc: the lesson's docstring; its first line is the title.
         builds: the names that `--model` accepts; the first one is the default.
         images: how many training images there are.
+        **more: the lesson's own arguments: for each its name, and what
+            `argparse.ArgumentParser.add_argument` has to know about it.
 
     Returns:
         argparse.Namespace: `model` (str), `samples` (int), and `full` (bool): all
         of MNIST is used, so that accuracies can be judged.
     """
-
-    def samples(text):
-        if not text.isdecimal() or not 1 <= int(text) <= images:
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number from 1 to {images}, not {text!r}"
-            )
-        return int(text)
 
     names = list(builds)
     title = doc.splitlines()[0]
@@ -130,11 +129,13 @@ def arguments(doc, builds, images):
     )
     parser.add_argument(
         "--samples",
-        type=samples,
+        type=number(images),
         default=images,
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
+    for name, about in more.items():
+        parser.add_argument(f"--{name}", **about)
     args = parser.parse_args()
     args.full = args.samples == images
     print(title)
@@ -143,6 +144,19 @@ def arguments(doc, builds, images):
         f"{args.samples:,} training images"
     )
     return args
+
+
+def number(largest):
+    """Return the argument type "a whole number from 1 to `largest`"."""
+
+    def parse(text):
+        if not text.isdecimal() or not 1 <= int(text) <= largest:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from 1 to {largest}, not {text!r}"
+            )
+        return int(text)
+
+    return parse
 
 
 def folder(script):
@@ -182,7 +196,7 @@ def check(sentence, passed, judged=True):
             then it is printed, and nothing is proven.
     """
     if not judged:
-        _say("--", f"not judged with few images: {sentence}")
+        _say("--", f"not checked, it takes all 60,000 images: {sentence}")
     elif passed:
         _say("ok", sentence)
     else:
@@ -277,13 +291,30 @@ def plot_losses(path, losses, labels):
         style = {"color": color, "linestyle": line, "linewidth": width, "label": label}
         above.plot(batches, column, **style)
         below.plot(batches, column - losses[:, 0], **style)
-    above.set(title="The first batches after resuming", ylabel="loss")
-    below.set(xlabel="batch", ylabel=f"loss, minus that of\n{labels[0]}")
+    above.set(title=f"Resumed training, the first {len(losses)} batches", ylabel="loss")
+    below.set(xlabel="batch", ylabel=f"difference from\n{labels[0]}")
+    below.xaxis.get_major_locator().set_params(integer=True)
     above.legend(frameon=False)
     for axes in above, below:
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
     note(f"Plot: {path.relative_to(ROOT).as_posix()}")
+
+
+def start(script, *arguments):
+    """Start a script as a child process. It is killed when this process ends, if not before.
+
+    Returns:
+        subprocess.Popen: with its standard input and output as text.
+    """
+    child = subprocess.Popen(
+        [sys.executable, script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(child.kill)
+    return child
 
 
 def run_in_a_new_process(code, directory):
@@ -294,7 +325,7 @@ def run_in_a_new_process(code, directory):
         directory: the process's working directory.
     """
     code = textwrap.dedent(code).strip()
-    print(textwrap.indent(code, "   > "), end="\n\n")
+    print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.run(
         [sys.executable, "-c", code], check=False, cwd=directory, env=environment

@@ -48,9 +48,9 @@ def functional():
 class Classifier(keras.Model):
     """The classifier as a class of its own.
 
-    Its computation is Python code, which no file holds. A file holds the name
-    under which the class is registered and what `get_config` returns; whoever
-    loads the file must have the class.
+    Its computation is Python code, which is not in a `.keras` or `.h5` file. The
+    file has the name under which the class is registered and what `get_config`
+    returns; whoever loads it must have the class.
 
     Args:
         hidden: number of units of the hidden layer.
@@ -64,8 +64,8 @@ class Classifier(keras.Model):
         self.logits = keras.layers.Dense(classes, name="logits")
 
     def build(self, input_shape):
-        # Without this method `model.build(shape)` creates no variables, and
-        # loading weights into the model can then load nothing, silently.
+        # Without this method `model.build(shape)` warns and creates no variables;
+        # `load_weights` can then load nothing, and says nothing.
         self.hidden.build(input_shape)
         self.logits.build((None, self.hidden.units))
         super().build(input_shape)

@@ -123,6 +123,31 @@ def test_a_subclassed_model_without_a_build_method_loads_nothing_without_an_erro
     assert not np.allclose(model(x), wanted)
 
 
+def test_a_subclassed_models_file_loads_elsewhere_if_attributes_sort_after_layers(tmp_path):
+    # A layer is saved under the first name that leads to it, in alphabetical order:
+    # `hidden` comes before `layers`, `my_hidden` does not.
+    class Renamed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.my_hidden = keras.layers.Dense(64, activation="relu")
+            self.my_logits = keras.layers.Dense(10)
+
+        def build(self, input_shape):
+            self.my_hidden.build(input_shape)
+            self.my_logits.build((None, 64))
+            super().build(input_shape)
+
+    renamed = Renamed()
+    renamed.build((None, 784))
+    renamed.save_weights(tmp_path / "renamed.weights.h5")
+    models.subclassed().save_weights(tmp_path / "m.weights.h5")
+    model = models.sequential()
+    model.load_weights(tmp_path / "renamed.weights.h5")
+    assert lesson.largest_difference(model.get_weights(), renamed.get_weights()) == 0
+    with pytest.raises(ValueError, match="could not be loaded"):
+        model.load_weights(tmp_path / "m.weights.h5")
+
+
 def test_a_checkpoint_of_keras_2_loads_nothing_into_keras_3(keras_2, mnist):
     model = models.sequential()
     before = model.get_weights()
