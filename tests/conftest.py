@@ -6,20 +6,23 @@ space and Chinese characters.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
 import models
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-SOURCES = [*LESSONS, "lesson.py", "data.py", "models.py", "datasets"]
+SOURCES = [*LESSONS, *(path.name for path in ROOT.glob("[a-z]*.py")), "datasets"]
 
 
 def need(condition, reason):
@@ -70,6 +73,39 @@ class Folder:
             timeout=300,
             check=False,
         )
+
+
+def stop_in_the_middle(folder, script, line, how, *arguments):
+    """Send a signal to a lesson that has just printed a line.
+
+    Returns:
+        tuple: exit status, all of the output, all of the error output, and the child
+        processes that are still alive ten seconds later.
+    """
+    lesson_process = subprocess.Popen(
+        [sys.executable, str(folder.path / script), *arguments],
+        cwd=folder.elsewhere,
+        env=folder.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    output = ""
+    while line not in output:
+        more = lesson_process.stdout.readline()
+        assert more, output + lesson_process.stderr.read()
+        output += more
+    time.sleep(1)
+    children = psutil.Process(lesson_process.pid).children(recursive=True)
+    lesson_process.send_signal(how)
+    more, errors = lesson_process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=10)
+    return lesson_process.returncode, output + more, errors, alive
+
+
+def numbers(pattern, text):
+    """Return the groups of a pattern that is found in a text, as numbers."""
+    return [float(number.replace(",", "")) for number in re.search(pattern, text).groups()]
 
 
 @pytest.fixture

@@ -1,0 +1,160 @@
+"""Lesson 4: training that survives a crash
+
+The video saves once, at the end. A long training saves while it runs, so that a crash
+costs an epoch and not a week. This lesson kills real training processes, also in the
+middle of a save, and counts what is left behind (see trials.py for how it does that).
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+import zipfile
+
+import lesson
+import data
+import models
+import trials
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class SafeCheckpoint(keras.callbacks.Callback):
+    """Save model and epoch so that, whenever the process dies, a whole file is left."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch, logs=None):
+        new, newest = self.folder / "new.keras", self.folder / "newest.keras"
+        self.model.save(new)
+        with zipfile.ZipFile(new, "a") as archive:
+            archive.writestr("epoch", str(epoch + 1))
+        with open(new, "rb+") as file:
+            os.fsync(file.fileno())  # on the disk, not only on the way to it
+        if newest.exists():
+            os.replace(newest, self.folder / "previous.keras")
+        os.replace(new, newest)
+
+
+def resume_safely(folder, model):
+    """Return model, epoch and callback: of the newest whole file, or for a new training."""
+    folder.mkdir(exist_ok=True)
+    for path in folder / "newest.keras", folder / "previous.keras":
+        if path.exists():
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    epoch = int(archive.read("epoch"))
+                return keras.models.load_model(path), epoch, SafeCheckpoint(folder)
+            except Exception as error:  # damage shows as any kind of error
+                print(f"   {path.name} cannot be used, it is damaged: {error}")
+    return model, 0, SafeCheckpoint(folder)
+
+
+if sys.argv[1:2] == ["--train"]:  # this script, started by itself to be killed
+    trials.train(resume_safely, *sys.argv[2:])
+    sys.exit()
+
+kills = {"type": lesson.number(1000), "default": 24, "help": "kills in step 3"}
+args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES, kills=kills)
+(x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+folder = lesson.folder(__file__)
+new_model = models.BUILDS[args.model]
+
+# A name with the epoch in it keeps every epoch. `save_best_only` keeps one file, the best.
+lesson.step(1, "ModelCheckpoint: a file for each epoch, and the best one")
+keras.utils.set_random_seed(1)
+model = models.compile_classifier(new_model())
+every = keras.callbacks.ModelCheckpoint(folder / "epoch-{epoch:03d}.keras")
+best = keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True)
+settings = {"epochs": 3, "validation_data": (x_test, y_test), "verbose": lesson.VERBOSE}
+model.fit(x_train, y_train, callbacks=[every, best], **settings)
+lesson.note(f"Files: {', '.join(sorted(path.name for path in folder.glob('*.keras')))}")
+newest = keras.models.load_model(max(folder.glob("epoch-*.keras")))
+lesson.check_equal("the newest file is the model as it is now", newest(x_test), model(x_test))
+best_model = keras.models.load_model(folder / "best.keras")
+loss, accuracy = best_model.evaluate(x_test, y_test, batch_size=1000, verbose=0)
+lesson.check(f"best.keras has the smallest loss: {loss:.4f}", np.isclose(loss, best.best))
+
+
+# `BackupAndRestore` saves after each epoch, and a new `fit` goes on from there.
+class StopInTheMiddle(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations > 2.3 * np.ceil(len(x_train) / 32):
+            raise RuntimeError("stopped in the middle of the third epoch")
+
+
+lesson.step(2, "BackupAndRestore: go on from the last finished epoch")
+settings = {"epochs": 4, "shuffle": False, "verbose": lesson.VERBOSE}
+whole, stopped, restored = (models.compile_classifier(new_model()) for _ in range(3))
+stopped.set_weights(whole.get_weights())
+shutil.rmtree(folder / "backup", ignore_errors=True)
+backup = keras.callbacks.BackupAndRestore(folder / "backup")
+with lesson.expect_error(RuntimeError, "in the middle of the third epoch"):
+    stopped.fit(x_train, y_train, callbacks=[backup, StopInTheMiddle()], **settings)
+backup = keras.callbacks.BackupAndRestore(folder / "backup")
+history = restored.fit(x_train, y_train, callbacks=[backup], **settings)
+lesson.check("the third epoch begins anew", history.epoch == [2, 3])
+lesson.note("The same four epochs without a stop:")
+whole.fit(x_train, y_train, **settings)
+difference = lesson.largest_difference(restored.get_weights(), whole.get_weights())
+lesson.check("stopped and restored: not one bit is different", difference == 0)
+
+# Killed as `kill -9` does it, a process cannot clean up. In each one three models train,
+# saved in three ways, and a kill hits them all.
+lesson.step(3, f"Kill the training {args.kills} times")
+for place, kills in ((folder / "never killed", 0), (folder / "killed", args.kills)):
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    np.save(place / "x.npy", x_train[:1000])
+    np.save(place / "y.npy", y_train[:1000])
+    lesson.note(f"{trials.EPOCHS} epochs, {place.name}:")
+    counts = trials.kill_training(__file__, place, args.model, kills)
+
+lesson.step(4, "What the killed processes left behind")
+lesson.note("Counted, not promised: where a kill hits is a matter of chance.")
+columns = "kills", "inside its save", "unusable", "wrong epoch", "epochs"
+rows = []
+for method, count in counts.items():
+    finals = (folder / name / method / "final.keras" for name in ("never killed", "killed"))
+    weights = [keras.models.load_model(final).get_weights() for final in finals]
+    equal = "yes" if lesson.largest_difference(*weights) == 0 else "no"
+    rows.append([method, *(count[column] for column in columns), equal])
+lesson.table(["saved by", *columns, "as never killed"], *rows)
+inside = sum(row[2] for row in rows)
+lesson.check(f"{inside} kills came inside a save", inside >= 5 or args.kills < 20)
+safe = rows[0][3], rows[0][4], rows[0][6]
+lesson.check("SafeCheckpoint loses nothing: not one bit is different", safe == (0, 0, "yes"))
+(folder / "killed" / "SafeCheckpoint" / "newest.keras").write_bytes(b"garbage")
+model, epoch, _ = resume_safely(folder / "killed" / "SafeCheckpoint", None)
+lesson.check(f"garbage in the newest file: epoch {epoch} is used", epoch == trials.EPOCHS - 1)
+
+lesson.step(5, "What loading notices: one byte changed, or the end of the file cut off")
+bare = new_model()
+bare.set_weights(model.get_weights())
+bare.save(folder / "bare.keras")
+with lesson.expect_warning("considered legacy"):
+    bare.save(folder / "bare.h5")
+bare.save_weights(folder / "bare.weights.h5")
+tf.train.Checkpoint(model=bare).write(folder / "bare")
+checksum = hashlib.sha256((folder / "bare.weights.h5").read_bytes()).hexdigest()
+
+
+def verify(path):
+    if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
+        raise ValueError(f"{path.name} is damaged")
+
+
+names = "bare.keras", "bare.data-00000-of-00001", "bare.h5", "bare.weights.h5"
+rows = [[name, *trials.damage(folder / name, bare)] for name in names]
+rows.append(["bare.weights.h5 + sha256", *trials.damage(folder / names[-1], bare, verify)])
+lesson.table(
+    ["40 copies", "changed: noticed", "loaded, wrong", "cut: noticed"],
+    *([name, byte["noticed"], byte["wrong"], cut["noticed"]] for name, byte, cut in rows),
+)
+lesson.check("a cut file is noticed", all(cut["noticed"] == 40 for _, _, cut in rows))
+wrong = [changed["wrong"] for _, changed, _ in rows]
+lesson.check(".keras never loads wrong weights, nor a checked file", wrong[0] == wrong[-1] == 0)
