@@ -12,10 +12,12 @@ import importlib.metadata
 import io
 import logging
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -70,9 +72,6 @@ def _quiet_start():
 _require_keras_3()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Results that are equal to the last bit are the proof in these lessons. A CPU
-# gives them; a GPU would not, and is no faster with a model this small.
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 try:
     with _quiet_start():
         import h5py
@@ -80,7 +79,9 @@ try:
         import numpy as np
         import tensorflow as tf
 
-        tf.config.list_logical_devices()  # looks for GPUs, and talks about it
+        # Results that are equal to the last bit are the proof in these lessons. A CPU
+        # gives them; a GPU may not, and is no faster with a model this small.
+        tf.config.set_visible_devices([], "GPU")
 except ImportError as error:
     sys.exit(f"TensorFlow does not start: {error}. {INSTALL}")
 for _library in "tensorflow", "matplotlib":
@@ -301,20 +302,72 @@ def plot_losses(path, losses, labels):
     note(f"Plot: {path.relative_to(ROOT).as_posix()}")
 
 
-def start(script, *arguments):
+def free_ports(first=None):
+    """Return two ports of this machine that nobody listens on.
+
+    Args:
+        first: the first of the two; the other is the next one. By default, any.
+    """
+    ports = []
+    with contextlib.ExitStack() as sockets:
+        for port in (first, first + 1) if first else (0, 0):
+            listener = sockets.enter_context(socket.socket())
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError as error:
+                sys.exit(
+                    f"Port {port} cannot be used: {error.strerror}. Choose another one with "
+                    "--port, or leave it out."
+                )
+            ports.append(listener.getsockname()[1])
+    return ports
+
+
+def start(script, *arguments, output=subprocess.PIPE, **environment):
     """Start a script as a child process. It is killed when this process ends, if not before.
 
+    Args:
+        script: path of the script.
+        *arguments: its arguments.
+        output: where its standard output goes; None: to where this process's goes.
+        **environment: environment variables that it gets besides those of this process.
+
     Returns:
-        subprocess.Popen: with its standard input and output as text.
+        subprocess.Popen: with its standard input, and output if it is a pipe, as text.
     """
     child = subprocess.Popen(
         [sys.executable, script, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=output,
         text=True,
+        env={**os.environ, **environment},
     )
     atexit.register(child.kill)
     return child
+
+
+def wait_for(processes, seconds=120, grace=20):
+    """Wait until all processes have ended, and kill those that do not.
+
+    Args:
+        processes: subprocess.Popen objects that need each other.
+        seconds: how long they may take.
+        grace: how many seconds the others may take once one has failed.
+
+    Returns:
+        list of int: their exit status; negative for a process that was killed.
+    """
+    deadline = time.monotonic() + seconds
+    while any(process.poll() is None for process in processes):
+        time.sleep(0.05)
+        if any(process.poll() for process in processes):
+            deadline = min(deadline, time.monotonic() + grace)
+        if time.monotonic() > deadline:
+            note("The processes take too long: they are killed.")
+            for process in processes:
+                process.kill()
+            deadline += seconds
+    return [process.returncode for process in processes]
 
 
 def run_in_a_new_process(code, directory):
