@@ -42,9 +42,7 @@ arrays.visit(names.append)
 weights = sum(arrays[n].size for n in names if "/vars/" in n and "optimizer" not in n)
 compiled = [config["compile_config"][part]["class_name"] for part in ("loss", "optimizer")]
 lesson.check(f"weights: {weights:,} numbers", weights == model.count_params())
-lesson.check(
-    f"architecture: {config['class_name']}", config["class_name"] == type(model).__name__
-)
+lesson.check(f"architecture: {config['class_name']}", config["class_name"] == type(model).__name__)
 lesson.check(
     f"training configuration: {' and '.join(compiled)}",
     compiled == ["SparseCategoricalCrossentropy", "Adam"],

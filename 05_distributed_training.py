@@ -78,6 +78,7 @@ def start_workers(folder):
 
 
 lesson.step(2, "Two processes: MultiWorkerMirroredStrategy")
+lesson.note("They listen on all network interfaces while they train; see README.md.")
 place = folder / "undisturbed"
 shutil.rmtree(place, ignore_errors=True)
 statuses = lesson.wait_for(start_workers(place))

@@ -96,7 +96,8 @@ def _exit_without_traceback(kind, error, traceback):
         print("\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning.")
     elif issubclass(kind, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
-        print(f"A file cannot be written or read: {error.strerror}{where}.", file=sys.stderr)
+        reason = headline(error.strerror)
+        print(f"A file cannot be written or read: {reason}{where}.", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, traceback)
 
@@ -118,7 +119,6 @@ def arguments(doc, builds, images, **more):
         argparse.Namespace: `model` (str), `samples` (int), and `full` (bool): all
         of MNIST is used, so that accuracies can be judged.
     """
-
     names = list(builds)
     title = doc.splitlines()[0]
     parser = argparse.ArgumentParser(description=title)
@@ -193,11 +193,11 @@ def check(sentence, passed, judged=True):
     Args:
         sentence: the claim, with the values that it is about.
         passed: whether it holds.
-        judged: False if the claim needs all of MNIST and this run has less of it;
+        judged: False if the claim needs all of MNIST, say, and this run has less of it;
             then it is printed, and nothing is proven.
     """
     if not judged:
-        _say("--", f"not checked, it takes all 60,000 images: {sentence}")
+        _say("--", f"not checked, this run is too small for it: {sentence}")
     elif passed:
         _say("ok", sentence)
     else:
@@ -265,7 +265,6 @@ def table(*rows):
     """
     rows = [[f"{c:.6f}" if isinstance(c, float) else str(c) for c in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    print()
     for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(("   " + "   ".join(cells)).rstrip())
@@ -341,6 +340,7 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
         stdout=output,
         text=True,
         env={**os.environ, **environment},
+        start_new_session=True,  # Ctrl-C stops this process, and this process the child
     )
     atexit.register(child.kill)
     return child

@@ -59,7 +59,8 @@ def train(resume_safely, folder, build):
                 callbacks = [_say("saving", method), callback, _say("saved", method)]
                 _train_one_epoch(model, x, y, epoch, callbacks)
     for method, model, *_ in trainings:
-        model.save(folder / method / "final.keras")
+        weights = np.concatenate([array.ravel() for array in model.get_weights()])
+        np.save(folder / method / "end.npy", weights)
 
 
 def _train_one_epoch(model, x, y, epoch, callbacks):
@@ -177,7 +178,7 @@ def damage(path, model, verify=lambda path: None, copies=40):
             path.write_bytes(copy)
             try:
                 verify(path)
-                weights = _load(path, model).get_weights()
+                weights = _load_weights(path, model)
             except Exception:  # damage shows as any kind of error
                 counts["noticed"] += 1
             else:
@@ -187,15 +188,17 @@ def damage(path, model, verify=lambda path: None, copies=40):
     return results
 
 
-def _load(path, model):
-    if path.name.endswith((".keras", ".h5")) and not path.name.endswith(".weights.h5"):
-        return keras.models.load_model(
-            path, custom_objects={"Classifier": models.Classifier}, compile=False
-        )
+def _load_weights(path, model):
+    if path.parent.name == "variables":
+        return [v.numpy() for v in tf.saved_model.load(path.parent.parent).variables]
+    if path.suffix == ".keras" or path.suffixes == [".h5"]:
+        classes = {"Classifier": models.Classifier}
+        loaded = keras.models.load_model(path, custom_objects=classes, compile=False)
+        return loaded.get_weights()
     loaded = keras.models.clone_model(model)
-    if path.name.endswith(".weights.h5"):
+    if path.suffix == ".h5":
         loaded.load_weights(path)
     else:
         checkpoint = tf.train.Checkpoint(model=loaded)
         checkpoint.read(path.with_suffix("")).assert_existing_objects_matched()
-    return loaded
+    return loaded.get_weights()

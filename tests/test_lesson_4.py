@@ -33,10 +33,10 @@ def test_lesson_4_kills_often_and_inside_saves_and_loses_nothing(default_run):
 
 def test_lesson_4_counts_what_loading_notices(default_run):
     text = default_run(SCRIPT).stdout.split("5. What")[1]
-    for name in ("bare.keras", "bare.data-00000-of-00001", "bare.weights.h5 + sha256"):
-        assert numbers(rf"{re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text)[1] == 0
-    for name in ("bare.h5", "bare.weights.h5"):
-        noticed, wrong, cut = numbers(rf"{re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text)
+    for name in (".keras", "checkpoint", "SavedModel", ".weights.h5 and sha256"):
+        assert numbers(rf" {re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text)[1] == 0
+    for name in (".h5", ".weights.h5"):
+        noticed, wrong, cut = numbers(rf" {re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text)
         assert noticed < 5
         assert wrong > 20
         assert cut == 40
@@ -146,9 +146,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(disks, tmp_path):
     "kilobytes, options, reason",
     [(800, "rw", "No space left on device"), (800, "ro", "Read-only file system")],
 )
-def test_a_disk_that_takes_no_more_gives_one_sentence(
-    disks, tmp_path, kilobytes, options, reason
-):
+def test_a_disk_that_takes_no_more_gives_one_sentence(disks, tmp_path, kilobytes, options, reason):
     folder = Folder(tmp_path)
     saved = folder.path / "saved"
     saved.mkdir()
