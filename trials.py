@@ -5,6 +5,7 @@ import random
 import shutil
 import sys
 import time
+import warnings
 from collections import Counter, deque
 from pathlib import Path
 
@@ -178,7 +179,8 @@ def damage(path, model, verify=lambda path: None, copies=40):
             path.write_bytes(copy)
             try:
                 verify(path)
-                weights = _load_weights(path, model)
+                with warnings.catch_warnings(action="ignore"):
+                    weights = _load_weights(path, model)
             except Exception:  # damage shows as any kind of error
                 counts["noticed"] += 1
             else:
