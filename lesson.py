@@ -308,17 +308,16 @@ def free_ports(first=None):
         first: the first of the two; the other is the next one. By default, any.
     """
     ports = []
-    with contextlib.ExitStack() as sockets:
+    with contextlib.ExitStack() as stack:
         for port in (first, first + 1) if first else (0, 0):
-            listener = sockets.enter_context(socket.socket())
             try:
-                listener.bind(("127.0.0.1", port))
+                server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             except OSError as error:
                 sys.exit(
                     f"Port {port} cannot be used: {error.strerror}. Choose another one with "
                     "--port, or leave it out."
                 )
-            ports.append(listener.getsockname()[1])
+            ports.append(server.getsockname()[1])
     return ports
 
 
@@ -346,7 +345,7 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
     return child
 
 
-def wait_for(processes, seconds=120, grace=20):
+def wait_for(processes, seconds=120, grace=40):
     """Wait until all processes have ended, and kill those that do not.
 
     Args:
