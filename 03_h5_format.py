@@ -71,9 +71,9 @@ def load_h5(path):
         group = file["optimizer_weights"]
         names = list(group.attrs["weight_names"])
         values = [group[name][()] for name in names]
-    if names[0] in ("iteration:0", "Adam/iter:0"):  # Keras 2, without the learning rate
+    if names[0].endswith(":0"):  # by Keras 2, which leaves out the learning rate
         values.insert(1, model.optimizer.learning_rate.numpy())
-    if names[0] == "Adam/iter:0":  # before TensorFlow 2.11: all means, then all squares
+    if names[0].endswith("iter:0"):  # before TensorFlow 2.11: all means, then all squares
         means, squares = values[2 : 2 + len(names) // 2], values[2 + len(names) // 2 :]
         values[2:] = [value for pair in zip(means, squares, strict=True) for value in pair]
     for variable, value in zip(model.optimizer.variables, values, strict=True):

@@ -1,5 +1,6 @@
 """What the README says that can be executed is executed."""
 
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -140,3 +141,11 @@ def test_the_versions_that_run_are_the_versions_that_are_pinned():
     pinned = (ROOT / "requirements.txt").read_text()
     assert f"tensorflow=={tf.__version__}\n" in pinned
     assert f"keras=={keras.__version__}\n" in pinned
+
+
+def test_the_python_versions_are_those_that_the_pinned_packages_take():
+    first, *_, last = re.search(r"\*\*Python\*\* ([\d., or]+), 64 bit", README)[1].split()
+    assert importlib.metadata.metadata("keras")["Requires-Python"] == f">={first.rstrip(',')}"
+    classifiers = importlib.metadata.metadata("tensorflow").get_all("Classifier")
+    versions = [line.rpartition(" :: ")[2] for line in classifiers if "Python :: 3." in line]
+    assert versions[-1] == last
