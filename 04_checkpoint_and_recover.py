@@ -22,7 +22,7 @@ import tensorflow as tf
 
 
 class SafeCheckpoint(keras.callbacks.Callback):
-    """Save model and epoch so that, whenever the process dies, a whole file is left."""
+    """Save model and epoch. Once it has saved, a whole file is left whenever it is killed."""
 
     def __init__(self, folder):
         super().__init__()
@@ -43,14 +43,19 @@ class SafeCheckpoint(keras.callbacks.Callback):
 def resume_safely(folder, model):
     """Return model, epoch and callback: of the newest whole file, or for a new training."""
     folder.mkdir(exist_ok=True)
-    for path in folder / "newest.keras", folder / "previous.keras":
+    paths = folder / "newest.keras", folder / "previous.keras"
+    for path in paths:
         if path.exists():
             try:
                 with zipfile.ZipFile(path) as archive:
                     epoch = int(archive.read("epoch"))
-                return keras.models.load_model(path), epoch, SafeCheckpoint(folder)
+                model = keras.models.load_model(path)
+                os.replace(path, paths[0])  # in the place of a damaged one
+                return model, epoch, SafeCheckpoint(folder)
             except Exception as error:  # damage shows as any kind of error
                 print(f"   {path.name} cannot be used, it is damaged: {error}")
+    if any(path.exists() for path in paths):
+        raise ValueError(f"There is no checkpoint in {folder} that can be used.")
     return model, 0, SafeCheckpoint(folder)
 
 
@@ -61,6 +66,7 @@ if sys.argv[1:2] == ["--train"]:  # this script, started by itself to be killed
 kills = {"type": lesson.number(1000), "default": 24, "help": "kills in step 3"}
 args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES, kills=kills)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+shutil.rmtree(lesson.folder(__file__))  # no checkpoint of an earlier run shall be found
 folder = lesson.folder(__file__)
 new_model = models.BUILDS[args.model]
 
@@ -75,7 +81,7 @@ model.fit(x_train, y_train, epochs=3, callbacks=[every, best], **settings)
 files = sorted(folder.glob("epoch-*.keras"))
 lesson.note(f"Files: {', '.join(file.name for file in files)}, best.keras")
 newest = keras.models.load_model(files[-1])
-lesson.check_equal("the newest file is the model as it is now", newest(x_test), model(x_test))
+lesson.check_equal(f"{files[-1].name} is the model as it is now", newest(x_test), model(x_test))
 loss = keras.models.load_model(folder / "best.keras").evaluate(x_test, y_test, 1000, verbose=0)[0]
 lesson.check(f"best.keras has the smallest loss: {loss:.4f}", np.isclose(loss, best.best))
 
@@ -90,11 +96,9 @@ lesson.step(2, "BackupAndRestore: go on from the last finished epoch")
 settings = {"epochs": 4, "shuffle": False, "verbose": lesson.VERBOSE}
 whole, stopped, restored = (models.compile_classifier(new_model()) for _ in range(3))
 stopped.set_weights(whole.get_weights())
-shutil.rmtree(folder / "backup", ignore_errors=True)
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
 with lesson.expect_error(RuntimeError, "in the middle of the third epoch"):
     stopped.fit(x_train, y_train, callbacks=[backup, StopInTheMiddle()], **settings)
-backup = keras.callbacks.BackupAndRestore(folder / "backup")
 history = restored.fit(x_train, y_train, callbacks=[backup], **settings)
 lesson.check("the third epoch begins anew", history.epoch == [2, 3])
 whole.fit(x_train, y_train, **settings)
@@ -104,24 +108,20 @@ lesson.check("stopped and restored: not one bit is different", difference == 0)
 # `kill -9` leaves no time to clean up. In each process three models train, saved in three ways.
 lesson.step(3, f"Kill the training {args.kills} times")
 for place, kills in ((folder / "never killed", 0), (folder / "killed", args.kills)):
-    shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
-    np.save(place / "x.npy", x_train[:1000])
-    np.save(place / "y.npy", y_train[:1000])
+    np.savez(place / "data.npz", x=x_train[:1000], y=y_train[:1000])
     lesson.note(f"{trials.EPOCHS} epochs, {place.name}:")
     counts = trials.kill_training(__file__, place, args.model, kills)
 
 lesson.step(4, "What the killed processes left behind: counted, not promised")
-columns = "kills", "inside its save", "unusable", "wrong epoch", "epochs"
 rows = []
 for method, count in counts.items():
     ends = [np.load(folder / name / method / "end.npy") for name in ("never killed", "killed")]
-    equal = "yes" if np.array_equal(*ends) else "no"
-    rows.append([method, *(count[column] for column in columns), equal])
-lesson.table(["saved by", *columns, "as never killed"], *rows)
+    rows.append([method, *count.values(), "yes" if np.array_equal(*ends) else "no"])
+lesson.table(["saved by", *count, "as never killed"], *rows)
 lesson.check("at least five kills hit a save", sum(row[2] for row in rows) >= 5, args.kills > 19)
 nothing_lost = [*rows[0][3:5], rows[0][6]] == [0, 0, "yes"]
-lesson.check("SafeCheckpoint loses nothing: not one bit is different", nothing_lost)
+lesson.check("SafeCheckpoint: as if never killed, not one bit is different", nothing_lost)
 (place / "SafeCheckpoint" / "newest.keras").write_bytes(b"garbage")
 model, epoch, _ = resume_safely(place / "SafeCheckpoint", None)
 lesson.check(f"garbage in the newest file: epoch {epoch} is used", epoch == trials.EPOCHS - 1)

@@ -47,6 +47,22 @@ def _require_keras_3():
         )
 
 
+def _exit_without_traceback(kind, error, traceback):
+    if issubclass(kind, KeyboardInterrupt):
+        print("\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning.")
+    elif issubclass(kind, BrokenPipeError):
+        pass  # whoever read this output is no more
+    elif issubclass(kind, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        reason = headline(error.strerror)
+        print(f"A file cannot be written or read: {reason}{where}.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = _exit_without_traceback
+
+
 @contextlib.contextmanager
 def _quiet_start():
     """Keep what TensorFlow writes to standard error while it starts.
@@ -89,20 +105,6 @@ for _library in "tensorflow", "matplotlib":
 # Lines appear when they are printed, also in a pipe. A console that cannot show
 # a character gets an escape for it.
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-
-
-def _exit_without_traceback(kind, error, traceback):
-    if issubclass(kind, KeyboardInterrupt):
-        print("\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning.")
-    elif issubclass(kind, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename else ""
-        reason = headline(error.strerror)
-        print(f"A file cannot be written or read: {reason}{where}.", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, traceback)
-
-
-sys.excepthook = _exit_without_traceback
 
 
 def arguments(doc, builds, images, **more):
@@ -214,6 +216,8 @@ def check_equal(sentence, array, other):
 
 def show_error(error):
     """Print what kind of error it is, and the beginning of its message."""
+    if VERBOSE == 1:
+        print()  # a progress bar may have been stopped in the middle of its line
     _say("error", f"{type(error).__name__}: {headline(error)}")
 
 
@@ -314,8 +318,8 @@ def free_ports(first=None):
                 server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             except OSError as error:
                 sys.exit(
-                    f"Port {port} cannot be used: {error.strerror}. Choose another one with "
-                    "--port, or leave it out."
+                    f"Port {port} cannot be used: {os.strerror(error.errno)}. Choose another "
+                    "one with --port, or leave it out."
                 )
             ports.append(server.getsockname()[1])
     return ports

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import sys
+import threading
 import time
 import warnings
 from collections import Counter, deque
@@ -31,7 +32,8 @@ def train(resume_safely, folder, build):
     Args:
         resume_safely: function of a folder and a new model that returns model, epoch and
             callback, for the method "SafeCheckpoint".
-        folder: where `x.npy` and `y.npy` are, and a subfolder for each method.
+        folder: where data.npz is, with images `x` and labels `y`; gets a subfolder for each
+            method.
         build: name of the function in `models` that builds the classifier.
     """
     resume = {
@@ -42,7 +44,8 @@ def train(resume_safely, folder, build):
     if not sys.stdin.readline():
         return  # whoever started this process is no more
     folder = Path(folder)
-    x, y = np.load(folder / "x.npy"), np.load(folder / "y.npy")
+    with np.load(folder / "data.npz") as data:
+        x, y = data["x"], data["y"]
     trainings = []
     for method in METHODS:
         try:
@@ -97,7 +100,7 @@ def _resume_from_model_checkpoint(folder, model):
     if path.exists():
         model = keras.models.load_model(path)
     # The file does not say from which epoch it is. But Adam counts batches.
-    epoch = int(model.optimizer.iterations) // _batches(np.load(folder.parent / "y.npy"))
+    epoch = int(model.optimizer.iterations) // _batches(np.load(folder.parent / "data.npz")["y"])
     return model, epoch, keras.callbacks.ModelCheckpoint(path)
 
 
@@ -116,7 +119,8 @@ def kill_training(script, folder, build, kills):
         script: a script that runs `train` when it is called with "--train FOLDER BUILD".
         folder: as for `train`.
         build: as for `train`.
-        kills: how often the process is killed; one more runs to its end.
+        kills: how often the process is killed, at most: a training that gets to its end is
+            not killed any more.
 
     Returns:
         dict: for each method a Counter of "kills", "inside its save", "unusable",
@@ -131,26 +135,32 @@ def kill_training(script, folder, build, kills):
         while len(waiting) < min(3, kills + 1 - turn):
             waiting.append(lesson.start(script, "--train", folder, build))
         process = waiting.popleft()
+        time_is_up = threading.Timer(120, process.kill)
+        time_is_up.start()
         print(file=process.stdin, flush=True)
         # Most kills aim at a save, half of these at SafeCheckpoint's; some at any moment.
         last = [["saving", METHODS[turn % 4 % 3]], ["saved", METHODS[0]]][turn % 8 == 7]
         lines = []
-        lines = []
+        killed = False
         for line in process.stdout:
             lines.append(line.split())
-            if turn < kills and lines.count(last) == 2:
+            if turn < kills and not killed and lines.count(last) == 2:
                 time.sleep(moment.uniform(0, 0.01 if last[0] == "saving" else 0.3))
                 process.kill()
-                lines += [line.split() for line in process.stdout]
-        process.wait()
+                killed = True
+        time_is_up.cancel()
+        if process.wait() and not killed:
+            sys.exit("The training process failed or took too long.")
         for method, count in counts.items():
             start = next(words for words in lines if words[:2] == ["start", method])
-            count["kills"] += turn < kills
-            count["inside its save"] += lines[-1] == ["saving", method]
+            count["kills"] += killed
+            count["inside its save"] += killed and lines[-1] == ["saving", method]
             count["unusable"] += ["unusable", method] in lines
             count["wrong epoch"] += float(start[2]) != float(start[3])
             count["epochs"] += lines.count(["saving", method])
         progress.add(1)
+        if not killed:
+            break  # all epochs are trained
     return counts
 
 

@@ -56,9 +56,11 @@ def train(folder, build):
         loss = train_on_batch(x[start : start + share], y[start : start + share])
         if (step + 1) % 100 == 0:
             # Only the chief writes. All have the same weights, and two processes that
-            # write the same file destroy it.
+            # write the same file can destroy it.
             if rank == 0:
                 model.save(folder / "new.keras")
+                with open(folder / "new.keras", "rb+") as file:
+                    os.fsync(file.fileno())
                 os.replace(folder / "new.keras", checkpoint)
             print(f"   worker {rank}: step {step + 1}, loss {loss:.4f}")
     weights = np.concatenate([array.ravel() for array in model.get_weights()])

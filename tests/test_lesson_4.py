@@ -84,6 +84,21 @@ def test_garbage_gives_a_clear_line_and_the_checkpoint_before_it_is_used(
     assert model.optimizer.iterations.numpy() == 2 * 500
     (line,) = capsys.readouterr().out.splitlines()
     assert "newest.keras cannot be used, it is damaged" in line
+    # The garbage must not take the place of the good file when training goes on.
+    assert lesson_4["resume_safely"](folder, None)[1] == 2
+    model.fit(*few, initial_epoch=2, epochs=3, verbose=0, callbacks=[callback])
+    (folder / "newest.keras").unlink()  # as if killed between the two moves
+    assert lesson_4["resume_safely"](folder, None)[1] == 2
+
+
+def test_files_that_cannot_be_used_are_not_taken_for_a_new_training(tmp_path, lesson_4, few):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("newest.keras", "previous.keras"):
+        (folder / name).write_bytes(b"garbage")
+    with pytest.raises(ValueError, match="no checkpoint in"):
+        lesson_4["resume_safely"](folder, trained())
+    assert (folder / "newest.keras").read_bytes() == b"garbage"
 
 
 def test_a_half_written_file_is_never_taken_for_a_checkpoint(tmp_path, lesson_4, few):
