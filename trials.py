@@ -136,6 +136,7 @@ def kill_training(script, folder, build, kills):
             waiting.append(lesson.start(script, "--train", folder, build))
         process = waiting.popleft()
         time_is_up = threading.Timer(120, process.kill)
+        time_is_up.daemon = True  # it must not keep a lesson alive that is stopped
         time_is_up.start()
         print(file=process.stdin, flush=True)
         # Most kills aim at a save, half of these at SafeCheckpoint's; some at any moment.
