@@ -1,4 +1,4 @@
-"""How a lesson talks: arguments, steps, checks, tables and file listings.
+"""How a lesson talks (arguments, steps, checks, tables, listings, plot) and starts processes.
 
 Import this module before TensorFlow or Keras: it starts them without their
 start-up messages. What a lesson teaches is never in here.
