@@ -6,6 +6,7 @@ space and Chinese characters.
 """
 
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -19,10 +20,11 @@ import models
 
 import psutil
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-SOURCES = [*LESSONS, *(path.name for path in ROOT.glob("[a-z]*.py")), "datasets"]
+SOURCES = [*LESSONS, *(path.name for path in ROOT.glob("[a-z]*.py")), "datasets", "web"]
 
 
 def need(condition, reason):
@@ -53,10 +55,13 @@ class Folder:
         self.home = path / "home"
         self.elsewhere = path / "elsewhere"
         for folder in (self.path, self.home, self.elsewhere):
-            folder.mkdir()
+            folder.mkdir(parents=True)
         for name in SOURCES:
-            source = ROOT / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, self.path / name)
+            source, copy = ROOT / name, self.path / name
+            if source.is_dir():
+                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("tf.min.js"))
+            else:
+                shutil.copy(source, copy)
 
     def environment(self, **changes):
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TF_"))}
@@ -71,7 +76,7 @@ class Folder:
             env=self.environment(**environment),
             capture_output=True,
             encoding="utf-8",
-            timeout=300,
+            timeout=600,
             check=False,
         )
 
@@ -117,19 +122,29 @@ def folder(tmp_path):
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
-    """One copy of the lessons for all tests that only look at what a lesson prints."""
+    """A copy of the lessons, for all tests of a test process that look at what is printed."""
     return Folder(tmp_path_factory.mktemp("lessons"))
 
 
 @pytest.fixture(scope="session")
-def default_run(shared_folder):
-    """Return a function: the finished process of a lesson with its defaults, run once."""
-    finished = {}
+def default_run(tmp_path_factory, worker_id):
+    """Return a function: the finished process of a lesson with its defaults, and its folder.
+
+    Each lesson runs once, for whichever test process asks first; the others wait for it.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        root = root.parent  # the folder that all test processes share
 
     def run(script):
-        if script not in finished:
-            finished[script] = shared_folder.run(script)
-        return finished[script]
+        result = root / f"{script}.pickle"
+        with FileLock(f"{result}.lock"):
+            if not result.exists():
+                folder = Folder(root / Path(script).stem)
+                finished = folder.run(script)
+                finished.folder = folder.path / "saved" / Path(script).stem
+                result.write_bytes(pickle.dumps(finished))
+        return pickle.loads(result.read_bytes())
 
     return run
 

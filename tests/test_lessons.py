@@ -131,10 +131,8 @@ def test_lesson_2_resumes_in_a_process_that_does_not_know_the_models(default_run
     assert "ok     resumed in the new process: not one bit is different" in text
 
 
-def test_lesson_2_saves_a_plot_of_the_losses(default_run, shared_folder):
-    default_run("02_save_load_full_model.py")
-    plot = shared_folder.path / "saved" / "02_save_load_full_model" / "resume.png"
-    content = plot.read_bytes()
+def test_lesson_2_saves_a_plot_of_the_losses(default_run):
+    content = (default_run("02_save_load_full_model.py").folder / "resume.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
     assert (width, height) == (960, 720)
