@@ -64,11 +64,11 @@ sys.excepthook = _exit_without_traceback
 
 
 @contextlib.contextmanager
-def _quiet_start():
-    """Keep what TensorFlow writes to standard error while it starts.
+def quietly():
+    """Keep what C++ code writes to standard error in the block; show it if the block fails.
 
-    TensorFlow's C++ code writes some lines before it reads any log level, so the
-    file descriptor itself is redirected. Should the start fail, they are shown.
+    TensorFlow and LiteRT write some lines whatever the log level, so the file
+    descriptor itself is redirected.
     """
     sys.stderr.flush()
     terminal = os.dup(2)
@@ -89,7 +89,7 @@ _require_keras_3()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 try:
-    with _quiet_start():
+    with quietly():
         import h5py
         import keras
         import numpy as np

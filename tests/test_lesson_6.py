@@ -1,0 +1,454 @@
+"""Lesson 6: LiteRT, and the page in a real browser, served by the lesson itself."""
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from base64 import b64encode
+
+import lesson  # noqa: F401  starts TensorFlow quietly
+import models
+import tfjs
+
+import keras
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+from conftest import ROOT, Folder, need, stop_in_the_middle
+from playwright.sync_api import sync_playwright
+
+SCRIPT = "06_deploy_lite_and_js.py"
+LIBRARY = ROOT / "web" / "tf.min.js"
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+# A browser that does nothing but show the page.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# How somebody draws: lines from point to point, across a pad that is 1 wide and 1 high.
+DRAWINGS = {
+    0: [[(0.5 + 0.22 * math.sin(t / 3.3), 0.5 - 0.33 * math.cos(t / 3.3)) for t in range(22)]],
+    1: [[(0.5, 0.15), (0.5, 0.85)]],
+    2: [
+        [(0.3, 0.3), (0.4, 0.18), (0.6, 0.18), (0.68, 0.32), (0.6, 0.5), (0.3, 0.82), (0.72, 0.82)]
+    ],
+    3: [
+        [(0.3, 0.2), (0.6, 0.15), (0.68, 0.3), (0.45, 0.47), (0.7, 0.7), (0.55, 0.85), (0.3, 0.8)]
+    ],
+    4: [[(0.3, 0.2), (0.3, 0.5), (0.7, 0.5)], [(0.68, 0.2), (0.68, 0.85)]],
+    5: [
+        [
+            (0.68, 0.18),
+            (0.35, 0.18),
+            (0.33, 0.45),
+            (0.55, 0.42),
+            (0.7, 0.58),
+            (0.62, 0.8),
+            (0.3, 0.82),
+        ]
+    ],
+    7: [[(0.25, 0.2), (0.75, 0.2), (0.45, 0.85)]],
+}
+
+
+# LiteRT
+
+
+def test_all_three_builds_run_on_litert(default_run):
+    text = default_run(SCRIPT).stdout
+    rows = re.findall(r"^   (\w+)_(float32|int8)\.tflite +([\d,]+) +(\S+) +([\d.]+)%", text, re.M)
+    assert [row[:2] for row in rows] == [
+        (b, k) for b in models.BUILDS for k in ("float32", "int8")
+    ]
+    for _, kind, size, difference, accuracy in rows:
+        assert (float(difference) < 1e-4) == (kind == "float32")
+        assert (200_000 if kind == "float32" else 50_000) < int(size.replace(",", "")) < 210_000
+        assert 94 < float(accuracy) < 96
+
+
+def test_the_interpreter_of_tensorflow_is_deprecated(default_run):
+    path = default_run(SCRIPT).folder / "mnist.tflite"
+    with pytest.warns(UserWarning, match="tf.lite.Interpreter is deprecated"):
+        tf.lite.Interpreter(str(path))
+
+
+# The server
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The lesson while it serves its page, with the files that it has written."""
+    folder = Folder(tmp_path_factory.mktemp("served"))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, str(folder.path / SCRIPT), "--serve", str(port)],
+        cwd=folder.elsewhere,
+        env=folder.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    output = ""
+    while "Ctrl-C" not in output:
+        line = process.stdout.readline()
+        assert line, output + process.stderr.read()
+        output += line
+    process.folder = folder.path / "saved" / SCRIPT.removesuffix(".py")
+    process.address = re.search(r"http://127.0.0.1:\d+/", output)[0]
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_the_page_is_served_on_127_0_0_1_only(served):
+    listening = psutil.Process(served.pid).net_connections()
+    assert [c.laddr.ip for c in listening if c.status == psutil.CONN_LISTEN] == ["127.0.0.1"]
+
+
+def test_ctrl_c_ends_the_server_cleanly(folder):
+    need(os.name == "posix", "this test sends a signal")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    arguments = "--samples", "100", "--serve", port
+    status, output, errors, alive = stop_in_the_middle(
+        folder, SCRIPT, "Ctrl-C ends the server", signal.SIGINT, *arguments
+    )
+    assert (status, errors, alive) == (0, "", [])
+    assert output.splitlines()[-1] == "   The server has ended."
+
+
+def test_a_port_that_is_taken_gets_one_sentence_before_the_training(shared_folder):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        # Not `shared_folder.run`: there, the port would be another network's.
+        finished = subprocess.run(
+            [sys.executable, str(shared_folder.path / SCRIPT), "--serve", port],
+            env=shared_folder.environment(),
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    assert finished.returncode == 1
+    assert finished.stderr.startswith(f"Port {port} cannot be used: ")
+    assert len(finished.stderr.splitlines()) == 1
+    assert "1. Train" not in finished.stdout
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "No such file or directory"),
+        ("hello", "cannot be loaded as a TensorFlow.js layers model"),
+        ((10, 3), "is another model"),
+    ],
+)
+def test_a_wrong_taught_file_gets_one_sentence_before_the_training(
+    shared_folder, tmp_path, content, message
+):
+    path = tmp_path / "model.json"
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content:
+        pixels, digits = content
+        tfjs.save(keras.Sequential([keras.Input((pixels,)), keras.layers.Dense(digits)]), tmp_path)
+    finished = shared_folder.run(SCRIPT, "--taught", str(path))
+    assert finished.returncode == 1
+    assert message in finished.stderr
+    assert str(path) in finished.stderr
+    assert len(finished.stderr.splitlines()) == 1
+    assert "1. Train" not in finished.stdout
+
+
+# The page, in a real browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    need(CHROMIUM, "Chromium is needed, from your system's packages, to try the page")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def library():
+    need(LIBRARY.exists(), "web/tf.min.js is needed: README.md says how to get it")
+    return LIBRARY
+
+
+@pytest.fixture
+def page(browser, served, library):
+    """The page, with TensorFlow.js beside it, at a desktop's size; it must have no errors."""
+    shutil.copy(library, served.folder / "web")
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    errors = watch(page)
+    page.goto(served.address)
+    ready(page)
+    yield page
+    context.close()
+    assert errors == []
+
+
+def watch(page):
+    """Collect what the page writes to its console as a warning or error."""
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda m: m.type in ("warning", "error") and errors.append(f"{m.type}: {m.text}"),
+    )
+    return errors
+
+
+def ready(page):
+    page.wait_for_function("document.querySelector('#status').textContent === ''")
+
+
+def draw(page, digit, size=1, left=0, top=0):
+    """Draw a digit with the mouse; `size`, `left` and `top` are in parts of the pad."""
+    page.click("#clear")
+    box = page.locator("#pad").bounding_box()
+    for line in DRAWINGS[digit]:
+        points = [
+            (
+                box["x"] + (left + size * x) * box["width"],
+                box["y"] + (top + size * y) * box["height"],
+            )
+            for x, y in line
+        ]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:]:
+            page.mouse.move(*point, steps=5)
+        page.mouse.up()
+
+
+def answer(page):
+    return page.inner_text("#answer")
+
+
+def predict(page, images):
+    """Return the logits that the page's model computes for some images."""
+    return np.array(
+        page.evaluate(
+            "images => tf.tidy(() => model.predict(tf.tensor2d(images)).arraySync())",
+            images.tolist(),
+        )
+    )
+
+
+def test_the_page_predicts_what_keras_does(page, served, mnist):
+    images = mnist[1][0][:100]
+    exported = tf.saved_model.load(served.folder / "exported")
+    assert np.abs(predict(page, images) - exported.serve(images)).max() < 1e-4
+
+
+@pytest.mark.parametrize("digit", DRAWINGS)
+def test_a_drawn_digit_is_recognised(page, digit):
+    draw(page, digit)
+    assert answer(page).startswith(f"This is a {digit}, I think")
+    assert page.locator("#bars .top").inner_text().startswith(str(digit))
+
+
+def test_a_small_digit_in_a_corner_is_the_same_to_the_model(page):
+    draw(page, 7)
+    large = page.evaluate("Array.from(digit())")
+    draw(page, 7, size=0.3, left=0.65, top=0.6)
+    small = page.evaluate("Array.from(digit())")
+    assert answer(page).startswith("This is a 7, I think")
+    assert np.abs(np.subtract(large, small)).max() < 0.1
+
+
+def test_a_drawing_is_scaled_and_centred_as_mnist_is(page, mnist):
+    def rows_columns_and_centre(images):
+        images = np.reshape(images, (-1, 28, 28))
+        rows, columns = ((images.max(axis) > 0.1).sum(axis=1) for axis in (2, 1))
+        centre = [
+            (images.sum(axis) * np.arange(28)).sum(axis=1) / images.sum(axis=(1, 2))
+            for axis in (2, 1)
+        ]
+        return np.maximum(rows, columns).mean(), np.mean(centre)
+
+    side, centre = rows_columns_and_centre(mnist[1][0])
+    for digit in DRAWINGS:
+        draw(page, digit)
+        drawn_side, drawn_centre = rows_columns_and_centre(page.evaluate("Array.from(digit())"))
+        assert abs(drawn_side - side) < 1.1
+        assert abs(drawn_centre - centre) < 0.5
+
+
+def test_a_click_makes_a_dot_and_clear_takes_it_away(page):
+    page.click("#pad")
+    assert answer(page).startswith("This is a")
+    page.click("#clear")
+    assert answer(page) == "Draw with mouse or finger"
+    assert page.locator("#labels button").first.is_disabled()
+
+
+def test_a_finger_draws_on_a_phone_and_all_is_on_one_screen(browser, served, library):
+    shutil.copy(library, served.folder / "web")
+    phone = {"width": 390, "height": 664}
+    context = browser.new_context(viewport=phone, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(served.address)
+    ready(page)
+    box = page.locator("#pad").bounding_box()
+    touch = context.new_cdp_session(page)
+    points = [(0.25, 0.2), (0.5, 0.2), (0.75, 0.2), (0.6, 0.5), (0.45, 0.85)]
+    for kind, (x, y) in zip(["touchStart", *["touchMove"] * 4], points, strict=True):
+        at = {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at]})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert answer(page).startswith("This is a 7, I think")
+    page.click("#labels button:nth-child(3)")
+    page.wait_for_function("document.querySelector('#taught').textContent.includes('Trained')")
+    width, height = page.evaluate(
+        "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
+    )
+    assert width <= phone["width"]
+    assert height <= phone["height"]
+    assert page.evaluate("scrollY") == 0
+    context.close()
+
+
+def test_teaching_changes_the_prediction_and_forgetting_brings_it_back(page, mnist):
+    images = mnist[1][0][:100]
+    before = predict(page, images)
+    draw(page, 7)
+    page.click("#labels button:nth-child(3)")
+    page.wait_for_function("document.querySelector('#taught').textContent.includes('Trained')")
+    losses = re.findall(r"\d+\.\d+", page.inner_text("#taught"))
+    assert float(losses[0]) > 1 > float(losses[1])
+    assert answer(page).startswith("This is a 2, I think")
+    assert np.abs(predict(page, images) - before).max() > 0.1
+    page.click("#forget")
+    page.wait_for_function("document.querySelector('#taught').textContent.includes('again')")
+    assert answer(page).startswith("This is a 7, I think")
+    np.testing.assert_array_equal(predict(page, images), before)
+
+
+def test_the_taught_model_comes_back_into_keras_and_trains_on(page, served, mnist, tmp_path):
+    images = mnist[1][0][:100]
+    draw(page, 7)
+    page.click("#labels button:nth-child(3)")
+    page.wait_for_function("document.querySelector('#taught').textContent.includes('Trained')")
+    downloads = []
+    page.on("download", lambda d: downloads.append(d))  # noqa: PLW0108  it wants a function
+    page.click("#save")
+    while len(downloads) < 2:
+        page.wait_for_timeout(100)
+    for download in downloads:
+        download.save_as(tmp_path / download.suggested_filename)
+    (taught,) = tmp_path.glob("taught-*.json")
+    loaded = tfjs.load(taught)
+    assert np.abs(predict(page, images) - loaded(images)).max() < 1e-4
+    # And as a user does it, in a folder of its own: this one is being served.
+    folder = Folder(tmp_path / "again")
+    finished = folder.run(SCRIPT, "--samples", "2000", "--taught", str(taught))
+    assert (finished.returncode, finished.stderr) == (0, "")
+    assert re.search(rf"{taught.name}:\s+weights\s+differ", finished.stdout)
+
+
+def test_each_activation_that_is_written_is_the_same_in_the_browser(page, served):
+    folder = served.folder / "web" / "activations"
+    folder.mkdir(exist_ok=True)
+    keras.utils.set_random_seed(1)
+    layers = [keras.layers.Dense(6, activation) for activation in tfjs.ACTIVATIONS]
+    for layer in layers:
+        model = keras.Sequential([keras.Input((4,)), layer])
+        tfjs.save(model, folder)
+        x = np.random.default_rng(1).normal(scale=3, size=(20, 4)).astype("float32")
+        outputs = page.evaluate(
+            """async x => {
+                const model = await tf.loadLayersModel(
+                    "activations/model.json", {requestInit: {cache: "no-store"}});
+                return model.predict(tf.tensor2d(x)).arraySync();
+            }""",
+            x.tolist(),
+        )
+        np.testing.assert_allclose(outputs, model(x), atol=1e-5, err_msg=layer.activation.__name__)
+
+
+def test_hard_sigmoid_is_another_function_in_tensorflow_js(page):
+    layer = "tf.layers.activation({activation: 'hardSigmoid'})"
+    (theirs,) = page.evaluate(f"Array.from({layer}.apply(tf.tensor1d([1])).dataSync())")
+    assert abs(theirs - 0.7) < 1e-6
+    assert abs(float(keras.activations.hard_sigmoid(1.0)) - 2 / 3) < 1e-6
+
+
+def test_tensorflow_js_refuses_the_architecture_as_keras_3_writes_it(page, served):
+    folder = served.folder / "web" / "keras3"
+    folder.mkdir(exist_ok=True)
+    model = models.sequential()
+    tfjs.save(model, folder)
+    description = json.loads((folder / "model.json").read_text())
+    description["modelTopology"] = json.loads(model.to_json())
+    (folder / "model.json").write_text(json.dumps(description))
+    message = page.evaluate("tf.loadLayersModel('keras3/model.json').catch(e => e.message)")
+    assert message.startswith("An InputLayer should be passed either a `batchInputShape` or")
+
+
+# Where the page gets TensorFlow.js
+
+
+@pytest.mark.parametrize("given", ["the release", "another file", "nothing"])
+def test_without_a_copy_the_page_takes_the_release_from_the_cdn_and_nothing_else(
+    browser, served, library, given
+):
+    (served.folder / "web" / "tf.min.js").unlink(missing_ok=True)
+    asked = []
+
+    def respond(route):
+        # The CDN itself is out of reach here: what it would send is the release's own file.
+        asked.append(route.request.url)
+        content = library.read_bytes() + (b"" if given == "the release" else b" ")
+        if given == "nothing":
+            route.abort()
+        else:
+            headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript"}
+            route.fulfill(body=content, headers=headers)
+
+    context = browser.new_context()
+    context.route("https://cdn.jsdelivr.net/**", respond)
+    page = context.new_page()
+    page.goto(served.address)
+    if given == "the release":
+        ready(page)
+        draw(page, 7)
+        assert answer(page).startswith("This is a 7, I think")
+    else:
+        page.wait_for_function("document.querySelector('#status').textContent.includes('4.22.0')")
+        assert "TensorFlow.js 4.22.0 cannot be had" in page.inner_text("#status")
+    assert asked == ["https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4.22.0/dist/tf.min.js"]
+    context.close()
+
+
+def test_the_hash_in_the_page_is_that_of_the_release(library):
+    digest = b64encode(hashlib.sha384(library.read_bytes()).digest()).decode()
+    assert f'INTEGRITY = "sha384-{digest}"' in (ROOT / "web" / "page.js").read_text()
+
+
+def test_a_page_without_its_model_says_what_to_do(browser, library, tmp_path):
+    shutil.copytree(ROOT / "web", tmp_path / "web")
+    page = browser.new_page()
+    page.goto((tmp_path / "web" / "index.html").as_uri())
+    page.wait_for_function("!document.querySelector('#status').textContent.startsWith('Loading')")
+    assert "Run lesson 6 with --serve" in page.inner_text("#status")
+    page.close()

@@ -1,0 +1,226 @@
+"use strict";
+
+// TensorFlow.js: the copy beside this page or, if there is none, a CDN's. The browser takes
+// a file only if its hash is that of release 4.22.0.
+const LIBRARY = ["tf.min.js", "https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4.22.0/dist/tf.min.js"];
+const INTEGRITY = "sha384-vE8hbVJ4lezako5rlvE7bY0BVzWlFhZncPlckrqNwcUQpVtgbENTgZ8TBbnPjZre";
+
+// MNIST, in pixels: images of 28 x 28, the digit 20 high or wide, lines about as thick as
+// LINE, and the centre of mass in the middle of the pixel that has 14 before it.
+const SIZE = 28;
+const DIGIT = 20;
+const LINE = 2.3;
+const CENTRE = 14.5;
+
+const STEPS = 20; // of training, for each drawing that is taught
+
+const element = (id) => document.getElementById(id);
+const pad = element("pad").getContext("2d");
+const seen = element("seen").getContext("2d", { willReadFrequently: true });
+
+let model;
+let busy = true; // loading or training
+let strokes = []; // each a list of points [x, y], from 0 to 1
+
+// Loading
+
+function loadScript(src) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    Object.assign(script, { src, integrity: INTEGRITY, crossOrigin: "anonymous" });
+    script.onload = resolve;
+    script.onerror = reject;
+    document.head.append(script);
+  });
+}
+
+async function loadModel() {
+  model?.dispose();
+  model = await tf.loadLayersModel("model.json", { requestInit: { cache: "no-store" } });
+  // As the lesson compiles it: Adam, and the loss that takes logits.
+  model.compile({
+    optimizer: tf.train.adam(),
+    loss: (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits),
+  });
+}
+
+async function start() {
+  if (location.protocol === "file:") {
+    element("status").textContent =
+      "A page opened as a file cannot load a model. Run lesson 6 with --serve, and open the " +
+      "address that it prints.";
+    return;
+  }
+  try {
+    await loadScript(LIBRARY[0]).catch(() => loadScript(LIBRARY[1]));
+  } catch {
+    element("status").textContent =
+      "TensorFlow.js 4.22.0 cannot be had: it is not beside this page (tf.min.js), and the " +
+      "network does not give it. Connect to the internet, or put the file there; then reload.";
+    return;
+  }
+  try {
+    // With a model this small the processor is fast enough, and it computes in full float32.
+    await tf.setBackend("cpu");
+    await loadModel();
+  } catch (error) {
+    element("status").textContent =
+      `The model cannot be loaded (${error.message}). Run lesson 6 again, with --serve.`;
+    return;
+  }
+  element("status").textContent = "";
+  busy = false;
+  show();
+}
+
+// Drawing
+
+function paint(context, width, scale, dx, dy) {
+  context.lineWidth = width;
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of strokes) {
+    context.beginPath();
+    for (const [x, y] of [stroke[0], ...stroke]) {
+      context.lineTo(x * scale + dx, y * scale + dy);
+    }
+    context.stroke();
+  }
+}
+
+function paintSeen(scale, dx, dy) {
+  seen.fillStyle = "#000";
+  seen.fillRect(0, 0, SIZE, SIZE);
+  seen.strokeStyle = "#fff";
+  paint(seen, LINE, scale, dx, dy);
+  const { data } = seen.getImageData(0, 0, SIZE, SIZE);
+  return Float32Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i] / 255);
+}
+
+// The drawing as one of MNIST's images: float32, 784 numbers from 0 to 1.
+function digit() {
+  const xs = strokes.flat().map(([x]) => x);
+  const ys = strokes.flat().map(([, y]) => y);
+  const [left, right] = [Math.min(...xs), Math.max(...xs)];
+  const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
+  const scale = (DIGIT - LINE) / Math.max(right - left, bottom - top, 0.05);
+  const dx = CENTRE - (scale * (left + right)) / 2;
+  const dy = CENTRE - (scale * (top + bottom)) / 2;
+  const pixels = paintSeen(scale, dx, dy);
+  let mass = 0, massX = 0, massY = 0;
+  pixels.forEach((value, i) => {
+    mass += value;
+    massX += value * ((i % SIZE) + 0.5);
+    massY += value * (Math.floor(i / SIZE) + 0.5);
+  });
+  return paintSeen(scale, dx + CENTRE - massX / mass, dy + CENTRE - massY / mass);
+}
+
+function point(event) {
+  const box = element("pad").getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+}
+
+let pointer = null; // the finger that draws; others are ignored
+element("pad").addEventListener("pointerdown", (event) => {
+  if (busy || pointer !== null || event.button !== 0) return;
+  pointer = event.pointerId;
+  element("pad").setPointerCapture(pointer);
+  strokes.push([point(event)]);
+  show();
+});
+element("pad").addEventListener("pointermove", (event) => {
+  if (event.pointerId !== pointer) return;
+  strokes.at(-1).push(point(event));
+  show();
+});
+for (const end of ["pointerup", "pointercancel"]) {
+  element("pad").addEventListener(end, (event) => {
+    if (event.pointerId === pointer) pointer = null;
+  });
+}
+element("clear").addEventListener("click", () => {
+  strokes = [];
+  show();
+});
+
+// Predicting
+
+function show() {
+  const drawn = strokes.length > 0;
+  const side = element("pad").width;
+  pad.clearRect(0, 0, side, side);
+  pad.strokeStyle = "#222";
+  paint(pad, side / 14, side, 0, 0);
+
+  let shares = new Float32Array(10);
+  if (drawn) {
+    const pixels = digit();
+    shares = tf.tidy(() => model.predict(tf.tensor2d(pixels, [1, 784])).softmax().dataSync());
+  } else {
+    paintSeen(0, -SIZE, -SIZE);
+  }
+  const best = shares.indexOf(Math.max(...shares));
+  element("answer").textContent = drawn
+    ? `This is a ${best}, I think (${percent(shares[best])})`
+    : "Draw with mouse or finger";
+  [...element("bars").children].forEach((row, i) => {
+    row.className = drawn && i === best ? "top" : "";
+    row.querySelector(".bar").style.width = `${100 * shares[i]}%`;
+    row.querySelector(".share").textContent = drawn ? percent(shares[i]) : "";
+  });
+  for (const button of element("labels").children) button.disabled = busy || !drawn;
+  element("save").disabled = element("forget").disabled = busy;
+}
+
+const percent = (share) => `${Math.round(100 * share)}%`;
+
+// Teaching: training goes on where Keras stopped, with one image and a new Adam.
+
+async function teach(label) {
+  busy = true;
+  const image = tf.tensor2d(digit(), [1, 784]);
+  const wanted = tf.oneHot([label], 10).toFloat();
+  const losses = [];
+  for (let step = 0; step < STEPS; step++) {
+    losses.push(await model.trainOnBatch(image, wanted));
+    show();
+    await tf.nextFrame();
+  }
+  tf.dispose([image, wanted]);
+  busy = false;
+  show();
+  element("taught").textContent =
+    `Trained for ${STEPS} steps on your ${label}: the loss fell from ` +
+    `${losses[0].toFixed(3)} to ${losses.at(-1).toFixed(3)}.`;
+}
+
+// Two files, model and weights. The time in their names keeps those of one download together.
+async function save() {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
+  await model.save(`downloads://taught-${time}`);
+  element("taught").textContent =
+    `Saved: two files, taught-${time}. If only one arrived, allow this page to download ` +
+    "several. Lesson 6 loads the .json file into Keras: --taught FILE";
+}
+
+async function forget() {
+  await loadModel();
+  show();
+  element("taught").textContent = "This is the model again that Keras trained.";
+}
+
+for (let i = 0; i < 10; i++) {
+  const row = document.createElement("li");
+  row.innerHTML = `${i}<div class="track"><div class="bar"></div></div><span class="share"></span>`;
+  element("bars").append(row);
+  const button = document.createElement("button");
+  button.type = "button";
+  button.disabled = true;
+  button.textContent = i;
+  button.addEventListener("click", () => teach(i));
+  element("labels").append(button);
+}
+element("save").disabled = element("forget").disabled = true;
+element("save").addEventListener("click", save);
+element("forget").addEventListener("click", forget);
+start();
