@@ -1,7 +1,8 @@
 """The video's MNIST classifier, built in the three ways that Keras offers.
 
-784 inputs, `Dense(64, relu)`, `Dense(10)`: 50,890 parameters. The output is ten
-logits, one per digit; the loss turns them into probabilities.
+784 inputs, `Dense(64, relu)`, `Dense(10)`: 50,890 parameters; `795 * units + 10` with another
+number of hidden units. The output is ten logits, one per digit; the loss turns them into
+probabilities.
 
 The three functions create their layers in the same order. So, called after the
 same `keras.utils.set_random_seed(...)`, they return models with equal weights.
@@ -14,8 +15,11 @@ HIDDEN = 64
 CLASSES = 10
 
 
-def sequential():
+def sequential(units=HIDDEN):
     """Return the classifier as a list of layers.
+
+    Args:
+        units: number of units of the hidden layer.
 
     Returns:
         keras.Sequential: built, not compiled; maps float32 (n, 784) to float32
@@ -24,22 +28,25 @@ def sequential():
     return keras.Sequential(
         [
             keras.Input(shape=(PIXELS,)),
-            keras.layers.Dense(HIDDEN, activation="relu", name="hidden"),
+            keras.layers.Dense(units, activation="relu", name="hidden"),
             keras.layers.Dense(CLASSES, name="logits"),
         ],
         name="classifier",
     )
 
 
-def functional():
+def functional(units=HIDDEN):
     """Return the classifier as a graph from an input to an output.
+
+    Args:
+        units: number of units of the hidden layer.
 
     Returns:
         keras.Model: built, not compiled; maps float32 (n, 784) to float32
         logits (n, 10).
     """
     inputs = keras.Input(shape=(PIXELS,))
-    hidden = keras.layers.Dense(HIDDEN, activation="relu", name="hidden")(inputs)
+    hidden = keras.layers.Dense(units, activation="relu", name="hidden")(inputs)
     logits = keras.layers.Dense(CLASSES, name="logits")(hidden)
     return keras.Model(inputs, logits, name="classifier")
 
@@ -88,14 +95,17 @@ class Classifier(keras.Model):
         return model
 
 
-def subclassed():
+def subclassed(units=HIDDEN):
     """Return the classifier as an instance of `Classifier`.
+
+    Args:
+        units: number of units of the hidden layer.
 
     Returns:
         Classifier: built, not compiled; maps float32 (n, 784) to float32
         logits (n, 10).
     """
-    model = Classifier(name="classifier")
+    model = Classifier(units, name="classifier")
     model.build((None, PIXELS))
     return model
 

@@ -6,7 +6,6 @@ space and Chinese characters.
 """
 
 import os
-import pickle
 import re
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ import models
 
 import psutil
 import pytest
-from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
@@ -114,6 +113,18 @@ def numbers(pattern, text):
     return [float(number.replace(",", "")) for number in re.search(pattern, text).groups()]
 
 
+class ByLesson(LoadScopeScheduling):
+    """Gives all tests of a lesson to the same test process: that one has run the lesson."""
+
+    def _split_scope(self, nodeid):
+        lesson_of_test = re.search(r"lesson_(\d)|\[0(\d)_", nodeid)
+        return lesson_of_test[1] or lesson_of_test[2] if lesson_of_test else nodeid
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByLesson(config, log)
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A fresh copy of the lessons, for one test."""
@@ -127,24 +138,19 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def default_run(tmp_path_factory, worker_id):
+def default_run(tmp_path_factory):
     """Return a function: the finished process of a lesson with its defaults, and its folder.
 
-    Each lesson runs once, for whichever test process asks first; the others wait for it.
+    Each lesson runs once, alone in a copy of the lessons.
     """
-    root = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
-        root = root.parent  # the folder that all test processes share
+    finished = {}
 
     def run(script):
-        result = root / f"{script}.pickle"
-        with FileLock(f"{result}.lock"):
-            if not result.exists():
-                folder = Folder(root / Path(script).stem)
-                finished = folder.run(script)
-                finished.folder = folder.path / "saved" / Path(script).stem
-                result.write_bytes(pickle.dumps(finished))
-        return pickle.loads(result.read_bytes())
+        if script not in finished:
+            folder = Folder(tmp_path_factory.mktemp("default"))
+            finished[script] = folder.run(script)
+            finished[script].folder = folder.path / "saved" / Path(script).stem
+        return finished[script]
 
     return run
 

@@ -1,5 +1,6 @@
 """What the README says that can be executed is executed."""
 
+import csv
 import importlib.metadata
 import os
 import re
@@ -106,6 +107,12 @@ def test_the_excerpt_is_what_lesson_1_prints(default_run):
             # Another processor may round differently: compare the words.
             words = re.sub(r"[\d.]+", "#", line)
             assert any(re.sub(r"[\d.]+", "#", other) == words for other in printed), line
+
+
+def test_the_table_of_what_survives_is_what_lesson_7_finds(default_run):
+    folder = default_run("07_choose_a_format.py").folder
+    with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
+        assert rows("What survives") == list(csv.reader(file))[1:]
 
 
 def test_the_table_of_lessons_names_every_lesson():
