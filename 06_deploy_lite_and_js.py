@@ -6,8 +6,6 @@ has a converter that does not start today, but a simple format: `tfjs.py` writes
 With `--serve` you can draw a digit in your browser, and teach the model there.
 """
 
-import functools
-import http.server
 import os
 import shutil
 import sys
@@ -41,15 +39,9 @@ if args.taught:
         from_browser = tfjs.load(args.taught)
     except ValueError as error:
         sys.exit(str(error))
-    if from_browser.input_shape != (None, 784) or from_browser.output_shape != (None, 10):
-        sys.exit(f"{args.taught} is another model: it does not make 10 logits of 784 pixels.")
-if args.serve:
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=page)
-    try:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", args.serve), handler)
-    except OSError as error:
-        reason = os.strerror(error.errno)
-        sys.exit(f"Port {args.serve} cannot be used: {reason}. Try another one: --serve 8001")
+    if [w.shape for w in from_browser.weights] != [(784, 64), (64,), (64, 10), (10,)]:
+        sys.exit(f"{args.taught} is another model: not 784 pixels, 64 hidden units, 10 logits.")
+server = lesson.page_server(page, args.serve) if args.serve else None
 
 lesson.step(1, "Train for two epochs, and export a SavedModel")
 keras.utils.set_random_seed(1)
@@ -60,7 +52,7 @@ model.export(folder / "exported", verbose=False)
 lesson.show(folder / "exported")
 
 
-# LiteRT runs one file with a few hundred kilobytes of C++ code: on phones, and on smaller
+# LiteRT runs one file, without Python and without TensorFlow, on phones and on smaller
 # things. It computes with one image at a time here, as a phone would.
 def run(path):
     """Return the logits that a LiteRT file computes, and the microseconds an image takes."""
@@ -100,7 +92,7 @@ for name, build in models.BUILDS.items():
         accuracy = float((results.argmax(axis=1) == y_test).mean())
         rows.append([path.name, path.stat().st_size, difference, accuracy, microseconds])
 lesson.table(
-    ["file", "bytes", "largest difference of a logit", "accuracy", "us an image"],
+    ["file", "bytes", "largest difference of a logit", "accuracy", "us an image (from Python)"],
     *([n, f"{size:,}", f"{d:.1e}", f"{a:.2%}", f"{us:.1f}"] for n, size, d, a, us in rows),
 )
 accuracy = float((logits.argmax(axis=1) == y_test).mean())
@@ -141,12 +133,15 @@ models.compile_classifier(resumed)
 _, before = resumed.evaluate(x_test, y_test, batch_size=1000, verbose=0)
 resumed.fit(x_train, y_train, shuffle=False, verbose=lesson.VERBOSE)
 _, after = resumed.evaluate(x_test, y_test, batch_size=1000, verbose=0)
-lesson.note(f"Accuracy on the test images: {accuracy:.2%} after step 1, {before:.2%} as loaded,")
-lesson.note(f"{after:.2%} after one more epoch.")
+lesson.note(
+    f"Accuracy on the test images: {accuracy:.2%} after step 1, {before:.2%} as loaded, "
+    f"{after:.2%} after one more epoch. A few steps with one image can cost a model a lot of what "
+    "it knew; training with all images brings it back."
+)
 lesson.check("training went on: accuracy has risen", after > before, judged=args.full)
 
 lesson.step(6, "Draw a digit in your browser")
-if args.serve:
+if server:
     lesson.note(f"Open http://127.0.0.1:{args.serve}/ in a browser. Ctrl-C ends the server.")
     try:
         server.serve_forever()

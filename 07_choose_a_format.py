@@ -2,7 +2,7 @@
 
 The video shows three ways to save a model, these lessons show seven. Here is one model in all
 seven, side by side. What each of them keeps is tried out: load the file, compare, go on
-training. What each of them costs is measured, with models of up to 50 million parameters.
+training. What each of them costs is measured, with up to 5 million parameters, or 50 with --large.
 How each is saved and loaded is in formats.py, call by call.
 """
 
@@ -70,15 +70,16 @@ for form in FORMATS:
     copy = folder / "subclassed" / form.file
     known = comparison.loads_without_class(form.load, copy, x_test, logits)
     row["no class"] = "yes" if known else "no"
-    row["damage"] = comparison.count_noticed(form.load, path, build)
+    row["damage"] = comparison.count_noticed(form.load_by_hand or form.load, path, build)
     table[form.name] = row
 lesson.table(["", *table[".keras"]], *([name, *row.values()] for name, row in table.items()))
+lesson.note("architecture: the file alone is enough to predict.")
 lesson.note("compile: loss and optimizer, as in model.compile. optimizer: its state.")
 lesson.note("resumes: not one bit is different from a training that was never interrupted.")
 lesson.note("no class: it loads a subclassed model where the class is unknown.")
 lesson.note(f"damage: errors in {comparison.COPIES} copies with one changed byte each.")
 complete = [name for name, row in table.items() if list(row.values())[:5] == ["yes"] * 5]
-lesson.check("only .keras has all of it, in one call", complete == [".keras"])
+lesson.check("only .keras has the first five, in one call", complete == [".keras"])
 
 # 0.05, 0.5 and 5 million parameters, and 50 with --large. Optimizer state counts twice as
 # much as the weights: Adam keeps two numbers for each.
@@ -118,10 +119,7 @@ lesson.check(
     f"three times the weights, where Adam's state is in the file: {', '.join(state)}",
     all((2.9 < ratios[name] < 3.1) == (name in state) for name in table),
 )
-lesson.check(
-    f"twice: {ratios['SavedModel']:.2f} for a SavedModel; today's Keras writes each weight twice",
-    1.9 < ratios["SavedModel"] < 2.1,
-)
+lesson.note(f"SavedModel: {ratios['SavedModel']:.1f} times; see Keras issue 23553.")
 comparison.write_csv(
     folder / "survives.csv",
     ["format", *table[".keras"]],
@@ -146,11 +144,13 @@ def formats_with(**wanted):
 alone = formats_with(**{"no class": ["yes"]})
 for wish, fit in {
     "to go on training, from the file alone": formats_with(architecture=["yes"], resumes=["yes"]),
-    "to go on training, your program builds the model": formats_with(resumes=["yes", "by hand"]),
+    "to go on training, and your program builds the model": formats_with(
+        resumes=["yes", "by hand"]
+    ),
     "an error when the file is damaged": formats_with(damage=[comparison.COPIES]),
     "to predict without your program": alone,
     "the smallest file that predicts": [name for name in alone if ratios[name] < 1.1],
-    "a small model to load at once": [min(alone, key=lambda name: costs[name][0][3])],
+    "a small model that loads fastest": [min(alone, key=lambda name: costs[name][0][3])],
 }.items():
     lesson.note(f"If you want {wish}, use {' or '.join(fit)}.")
 keras_row, h5_row = (list(table[name].values()) for name in (".keras", ".h5"))

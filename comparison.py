@@ -134,7 +134,7 @@ def count_noticed(load, path, build):
 
 
 def cost(form, path, model, build):
-    """Save and load a model three times, and remove the file again.
+    """Save a model and load all that the file holds, three times; then remove the file.
 
     Args:
         form: the `formats.Format`.
@@ -151,8 +151,7 @@ def cost(form, path, model, build):
         form.save(model, path)
         saving.append(time.perf_counter() - start)
         start = time.perf_counter()
-        with keras.saving.custom_object_scope(CLASS):
-            form.load(path, build)
+        _load(form.load_by_hand or form.load, path, build)
         loading.append(time.perf_counter() - start)
     size = sum(file.stat().st_size for file in _files(path))
     shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,8 +1,8 @@
 """The seven formats of these lessons, and plain arrays: how to save, and how to load.
 
-`path` is a file or a folder of the name that `Format.file` gives. A function that loads gets
-`build` as well, which returns a new compiled classifier. Where it is called, the file is of no
-use without the program that made the model.
+`path` is the file or folder to write or read; its name is `Format.file`. A function that loads
+gets `build` as well, which returns a new compiled classifier. Where it is called, the file is of
+no use without the program that made the model.
 """
 
 from collections.abc import Callable
@@ -126,5 +126,5 @@ FORMATS = [
     Format("LiteRT", "mnist.tflite", save_litert, load_litert),
     Format("TensorFlow.js", "web", save_tfjs, load_tfjs),
 ]
-# As little as it can cost: weights and optimizer state, without a word on what they are.
+# The floor: weights and optimizer state, without a word on what they are.
 ARRAYS = Format("np.savez", "mnist.npz", save_arrays, load_arrays)

@@ -8,6 +8,7 @@ import argparse
 import atexit
 import contextlib
 import functools
+import http.server
 import importlib.metadata
 import io
 import logging
@@ -323,6 +324,31 @@ def free_ports(first=None):
                 )
             ports.append(server.getsockname()[1])
     return ports
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass  # a line for each request would bury what the lesson prints
+
+
+def page_server(folder, port):
+    """Return a server of a folder's files, for browsers of this computer only.
+
+    Args:
+        folder: the folder; it may come into being later.
+        port: the port of 127.0.0.1.
+
+    Returns:
+        http.server.ThreadingHTTPServer: it has the port; `serve_forever` starts it.
+    """
+    handler = functools.partial(_QuietHandler, directory=folder)
+    try:
+        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        sys.exit(
+            f"Port {port} cannot be used: {os.strerror(error.errno)}. Choose another one: "
+            "--serve 8001"
+        )
 
 
 def start(script, *arguments, output=subprocess.PIPE, **environment):

@@ -26,6 +26,21 @@ LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
 SOURCES = [*LESSONS, *(path.name for path in ROOT.glob("[a-z]*.py")), "datasets", "web"]
 
 
+PAGES = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")]
+README = PAGES[0]
+
+
+def table_below(page, heading):
+    """Return the rows of the first table below a heading, as lists of cells."""
+    table = page.split(f"## {heading}\n")[1].split("\n|---")[1].split("\n\n")[0]
+    return [re.split(r" ?\| ?", line)[1:-1] for line in table.splitlines()[1:]]
+
+
+def code(text):
+    """Return what stands between backticks."""
+    return [match[1] for match in re.findall(r"(`+)(.+?)\1", text)]
+
+
 def need(condition, reason):
     """Skip a test where something is missing, with a plain reason; fail in CI."""
     if not condition:
@@ -111,6 +126,12 @@ def stop_in_the_middle(folder, script, line, how, *arguments):
 def numbers(pattern, text):
     """Return the groups of a pattern that is found in a text, as numbers."""
     return [float(number.replace(",", "")) for number in re.search(pattern, text).groups()]
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--renew", action="store_true", help="write tests/transcripts anew, and the README's plot"
+    )
 
 
 class ByLesson(LoadScopeScheduling):

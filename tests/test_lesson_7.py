@@ -65,7 +65,7 @@ def test_lesson_7_says_which_format_to_use(default_run):
         ("an error when the file is damaged", "checkpoint or .keras or SavedModel"),
         ("to predict without your program", "SavedModel or LiteRT or TensorFlow.js"),
         ("the smallest file that predicts", "LiteRT or TensorFlow.js"),
-        ("a small model to load at once", "LiteRT"),
+        ("a small model that loads fastest", "LiteRT"),
     ):
         assert f"If you want {wish}, use {names}." in text
 

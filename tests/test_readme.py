@@ -12,23 +12,9 @@ import models
 import keras
 import pytest
 import tensorflow as tf
-from conftest import LESSONS, ROOT
+from conftest import LESSONS, PAGES, README, ROOT, code, table_below
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-CODE = re.compile(r"(`+)(.+?)\1")
-
-
-def rows(heading):
-    """Return the cells of the first table below a heading."""
-    table = README.split(f"## {heading}\n")[1].split("\n|---")[1].split("\n\n")[0]
-    return [re.split(r" ?\| ?", line)[1:-1] for line in table.splitlines()[1:]]
-
-
-def code(cell):
-    return [match[1] for match in CODE.findall(cell)]
-
-
-THEN_AND_NOW = rows("Then and now")
+THEN_AND_NOW = table_below(README, "Then and now")
 
 
 @pytest.fixture
@@ -99,20 +85,10 @@ for call in {calls!r}:
         assert f"worked: {call}\n" in finished.stdout
 
 
-def test_the_excerpt_is_what_lesson_1_prints(default_run):
-    excerpt = README.split("```text\n")[1].split("```")[0]
-    printed = iter(default_run("01_save_load_weights.py").stdout.splitlines())
-    for line in excerpt.splitlines():
-        if line != "...":
-            # Another processor may round differently: compare the words.
-            words = re.sub(r"[\d.]+", "#", line)
-            assert any(re.sub(r"[\d.]+", "#", other) == words for other in printed), line
-
-
 def test_the_table_of_what_survives_is_what_lesson_7_finds(default_run):
     folder = default_run("07_choose_a_format.py").folder
     with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
-        assert rows("What survives") == list(csv.reader(file))[1:]
+        assert table_below(README, "What survives") == list(csv.reader(file))[1:]
 
 
 def test_the_table_of_lessons_names_every_lesson():
@@ -130,9 +106,12 @@ def test_each_command_installs_a_file_that_is_there_and_runs_one_that_is_there()
     assert commands[1].endswith("-m pytest")
 
 
-def test_every_link_leads_to_a_file():
-    for target in re.findall(r"\]\((?!http)(.+?)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=["English", "Chinese"])
+def test_every_link_leads_to_a_file_or_a_heading(page):
+    headings = re.findall(r"^## (.+)$", page, re.M)
+    anchors = {"#" + heading.lower().replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\((?!http)(.+?)\)", page):
+        assert target in anchors if target.startswith("#") else (ROOT / target).exists(), target
 
 
 def test_every_package_that_is_imported_is_listed():

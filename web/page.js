@@ -35,13 +35,14 @@ function loadScript(src) {
 }
 
 async function loadModel() {
-  model?.dispose();
-  model = await tf.loadLayersModel("model.json", { requestInit: { cache: "no-store" } });
+  const loaded = await tf.loadLayersModel("model.json", { requestInit: { cache: "no-store" } });
   // As the lesson compiles it: Adam, and the loss that takes logits.
-  model.compile({
+  loaded.compile({
     optimizer: tf.train.adam(),
     loss: (labels, logits) => tf.losses.softmaxCrossEntropy(labels, logits),
   });
+  model?.dispose();
+  model = loaded;
 }
 
 async function start() {
@@ -55,8 +56,8 @@ async function start() {
     await loadScript(LIBRARY[0]).catch(() => loadScript(LIBRARY[1]));
   } catch {
     element("status").textContent =
-      "TensorFlow.js 4.22.0 cannot be had: it is not beside this page (tf.min.js), and the " +
-      "network does not give it. Connect to the internet, or put the file there; then reload.";
+      "TensorFlow.js 4.22.0 cannot be loaded: tf.min.js is not beside this page, and the CDN " +
+      "cannot be reached. Connect to the internet, or put the file there; then reload.";
     return;
   }
   try {
@@ -115,9 +116,14 @@ function digit() {
   return paintSeen(scale, dx + CENTRE - massX / mass, dy + CENTRE - massY / mass);
 }
 
+// Outside the pad there is no ink.
 function point(event) {
   const box = element("pad").getBoundingClientRect();
-  return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  const inside = (part) => Math.min(Math.max(part, 0), 1);
+  return [
+    inside((event.clientX - box.left) / box.width),
+    inside((event.clientY - box.top) / box.height),
+  ];
 }
 
 let pointer = null; // the finger that draws; others are ignored
@@ -139,6 +145,8 @@ for (const end of ["pointerup", "pointercancel"]) {
   });
 }
 element("clear").addEventListener("click", () => {
+  if (busy) return;
+  pointer = null;
   strokes = [];
   show();
 });
@@ -168,7 +176,7 @@ function show() {
     row.querySelector(".bar").style.width = `${100 * shares[i]}%`;
     row.querySelector(".share").textContent = drawn ? percent(shares[i]) : "";
   });
-  for (const button of element("labels").children) button.disabled = busy || !drawn;
+  for (const label of element("labels").children) label.disabled = busy || !drawn;
   element("save").disabled = element("forget").disabled = busy;
 }
 
@@ -177,21 +185,19 @@ const percent = (share) => `${Math.round(100 * share)}%`;
 // Teaching: training goes on where Keras stopped, with one image and a new Adam.
 
 async function teach(label) {
-  busy = true;
   const image = tf.tensor2d(digit(), [1, 784]);
   const wanted = tf.oneHot([label], 10).toFloat();
-  const losses = [];
+  const loss = () => tf.tidy(() => model.evaluate(image, wanted).dataSync()[0].toFixed(3));
+  const before = loss();
   for (let step = 0; step < STEPS; step++) {
-    losses.push(await model.trainOnBatch(image, wanted));
+    await model.trainOnBatch(image, wanted);
     show();
     await tf.nextFrame();
   }
-  tf.dispose([image, wanted]);
-  busy = false;
-  show();
   element("taught").textContent =
-    `Trained for ${STEPS} steps on your ${label}: the loss fell from ` +
-    `${losses[0].toFixed(3)} to ${losses.at(-1).toFixed(3)}.`;
+    `Trained for ${STEPS} steps on your ${label}: loss ${before} before, ${loss()} after. ` +
+    "One image alone makes a model forget others.";
+  tf.dispose([image, wanted]);
 }
 
 // Two files, model and weights. The time in their names keeps those of one download together.
@@ -205,22 +211,36 @@ async function save() {
 
 async function forget() {
   await loadModel();
-  show();
-  element("taught").textContent = "This is the model again that Keras trained.";
+  element("taught").textContent = "This is again the model that Keras trained.";
+}
+
+// Run one of the three; while it runs, nothing else is started.
+function button(node, action) {
+  node.disabled = true;
+  node.addEventListener("click", async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      await action();
+    } catch (error) {
+      element("taught").textContent = `This did not work: ${error.message}`;
+    }
+    busy = false;
+    show();
+    node.focus(); // a disabled button has lost it
+  });
 }
 
 for (let i = 0; i < 10; i++) {
   const row = document.createElement("li");
   row.innerHTML = `${i}<div class="track"><div class="bar"></div></div><span class="share"></span>`;
   element("bars").append(row);
-  const button = document.createElement("button");
-  button.type = "button";
-  button.disabled = true;
-  button.textContent = i;
-  button.addEventListener("click", () => teach(i));
-  element("labels").append(button);
+  const label = document.createElement("button");
+  label.type = "button";
+  label.textContent = i;
+  button(label, () => teach(i));
+  element("labels").append(label);
 }
-element("save").disabled = element("forget").disabled = true;
-element("save").addEventListener("click", save);
-element("forget").addEventListener("click", forget);
+button(element("save"), save);
+button(element("forget"), forget);
 start();

@@ -1,0 +1,198 @@
+"""The README's table of errors: each is provoked, and each fix is executed."""
+
+import logging
+import re
+import shutil
+import warnings
+import zipfile
+
+import lesson  # noqa: F401  starts TensorFlow quietly
+import data
+import models
+import tfjs  # noqa: F401  for the table
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import README, ROOT, code, table_below
+
+ERRORS = table_below(README, "Error and fix")
+
+
+class Unregistered(keras.Model):
+    """A class as the video writes it: no `build`, no `get_config`, not registered."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = keras.layers.Dense(64, activation="relu")
+        self.logits = keras.layers.Dense(10)
+
+    def call(self, inputs):
+        return self.logits(self.hidden(inputs))
+
+
+class WithoutGetConfig(models.Classifier):
+    get_config = keras.Model.get_config
+
+
+class WithoutFromConfig(models.Classifier):
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def change_one_byte(source, target):
+    content = bytearray(source.read_bytes())
+    content[len(content) // 2] ^= 255
+    target.write_bytes(content)
+
+
+def cut_short(source, target):
+    target.write_bytes(source.read_bytes()[:5000])
+
+
+# What leads to each message, in the order of the table. TensorFlow.js is not here: it says its
+# sentence in a browser, see test_lesson_6.py.
+PROVOKE = [
+    'model.save_weights("weights/")',
+    'model.save("model/")',
+    'keras.models.load_model("exported")',
+    'keras.models.load_model("mnist-cut.keras")',
+    'keras.models.load_model("mnist-changed.keras")',
+    'model.load_weights("mnist-cut.weights.h5")',
+    'fresh.load_weights("mnist.weights.h5")',
+    'model.load_weights("subclassed.weights.h5")',
+    'models.sequential(units=32).load_weights("mnist.weights.h5")',
+    'unbuilt.load_weights("mnist.weights.h5")',
+    "unbuilt.set_weights(arrays)",
+    "tf.train.Checkpoint(model=models.functional()).read('checkpoint')"
+    ".assert_existing_objects_matched()",
+    'keras.models.load_model("unregistered.keras")',
+    'keras.models.load_model("subclassed.h5")',
+    'keras.models.load_model("no-from-config.h5", custom_objects=own_classes)',
+    'keras.models.load_model("no-get-config.h5", custom_objects=own_classes)',
+    'keras.models.load_model("lambda.keras")',
+    'tf.saved_model.load("exported").fit(x, y)',
+    'keras.models.load_model("model.h5").fit(x, y)',
+    'keras.models.load_model("keras2.h5")',
+    "uncompiled.fit(x, y)",
+    'model.save("again.h5")',
+    'keras.models.load_model("model.h5")',
+    "model.optimizer.get_weights()",
+    'keras.callbacks.ModelCheckpoint("best")',
+    'uncalled.export("exported-2")',
+    'tf.lite.Interpreter("mnist.tflite")',
+    None,
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with the files that the table speaks of."""
+    folder = tmp_path_factory.mktemp("files")
+    (x_train, y_train), _ = data.load_mnist(320)
+    for name, build in (("mnist", models.sequential), ("subclassed", models.subclassed)):
+        model = models.compile_classifier(build())
+        model.fit(x_train, y_train, verbose=0)
+        for ending in ".keras", ".weights.h5":
+            (model.save if ending == ".keras" else model.save_weights)(folder / f"{name}{ending}")
+        if name == "mnist":
+            model.export(folder / "exported", verbose=False)
+            model.export(folder / "mnist.tflite", format="litert", verbose=False)
+            tf.train.Checkpoint(model=model).write(folder / "checkpoint")
+        model.save(folder / f"{name}.h5")
+    for ending in "keras", "weights.h5":
+        whole = folder / f"mnist.{ending}"
+        shutil.copy(whole, folder / f"mnist-before.{ending}")
+        cut_short(whole, folder / f"mnist-cut.{ending}")
+    change_one_byte(folder / "mnist.keras", folder / "mnist-changed.keras")
+    (folder / "mnist.h5").rename(folder / "model.h5")
+    twice = [keras.Input((784,)), keras.layers.Lambda(lambda x: 2 * x)]
+    keras.Sequential(twice).save(folder / "lambda.keras")
+    for cls, name in ((WithoutFromConfig, "no-from-config"), (WithoutGetConfig, "no-get-config")):
+        model = cls(hidden=32)
+        model.build((None, 784))
+        model.save(folder / f"{name}.h5")
+    # As a file of `models.Classifier` is where that class is not known.
+    with (
+        zipfile.ZipFile(folder / "subclassed.keras") as source,
+        zipfile.ZipFile(folder / "unregistered.keras", "w") as target,
+    ):
+        for name in source.namelist():
+            content = source.read(name).replace(b"lessons>Classifier", b"others>Classifier")
+            target.writestr(name, content)
+    shutil.copy(data.keras2_file(), folder)
+    return folder
+
+
+@pytest.fixture
+def names(files, tmp_path, monkeypatch):
+    """What the code in the table may use, in a folder with a copy of the files."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "web").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (x_train, y_train), _ = data.load_mnist(320)
+    model = keras.models.load_model("mnist.keras")
+    return {
+        **globals(),
+        "x": x_train,
+        "y": y_train,
+        "model": model,
+        "arrays": model.get_weights(),
+        "fresh": models.compile_classifier(models.sequential()),
+        "unbuilt": Unregistered(),
+        "own_classes": {cls.__name__: cls for cls in (WithoutFromConfig, WithoutGetConfig)},
+        "uncalled": models.subclassed(),
+        "uncompiled": models.sequential(),
+    }
+
+
+def said(program, names):
+    """Run a program, and return all that it warns of, and the error that it ends with."""
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(f"{record.levelname}:absl:{record.getMessage()}")
+    logger = logging.getLogger("absl")
+    logger.addHandler(handler)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(program, names)
+    except Exception as error:
+        messages.append(f"{type(error).__name__}: {error}")
+    finally:
+        logger.removeHandler(handler)
+    return messages + [f"{w.category.__name__}: {str(w.message).strip()}" for w in caught]
+
+
+def test_there_is_a_way_to_each_message():
+    assert len(PROVOKE) == len(ERRORS) >= 15
+
+
+@pytest.mark.parametrize(
+    "row, provoke", [(row, way) for row, way in zip(ERRORS, PROVOKE, strict=False) if way]
+)
+def test_a_message_begins_as_the_table_says(row, provoke, names):
+    (message,) = code(row[0])
+    assert any(line.startswith(message) for line in said(provoke, names)), said(provoke, names)
+
+
+@pytest.mark.parametrize("row", ERRORS)
+def test_a_fix_works_without_the_message(row, names):
+    (message,) = code(row[0])
+    programs = [program for program in code(row[2]) if "(" in program or "import" in program]
+    assert programs
+    for program in programs:
+        if not program.startswith("@"):  # a decorator, to be written above a class
+            messages = said(program, names)
+            assert not [m for m in messages if "Error" in m.split(": ")[0]], messages
+            assert not any(m.startswith(message) for m in messages)
+    loads = re.fullmatch(r"(\w+)\.(load_weights\(.mnist.*|set_weights\(.*)", programs[-1])
+    if loads:  # and it has loaded something
+        for array, wanted in zip(names[loads[1]].get_weights(), names["arrays"], strict=True):
+            np.testing.assert_array_equal(array, wanted)
+
+
+def test_each_message_is_about_a_lesson_that_is_there():
+    assert all(list(ROOT.glob(f"0{row[3]}_*.py")) for row in ERRORS)

@@ -1,0 +1,56 @@
+"""What each lesson prints is in tests/transcripts; README.md says how to renew it."""
+
+import re
+import shutil
+
+import pytest
+from conftest import LESSONS, PAGES, ROOT
+
+TRANSCRIPTS = ROOT / "tests" / "transcripts"
+NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
+# What differs from run to run: times, the order of two processes, the moment of a kill.
+# The other tests of lessons 4 and 5 look at these.
+LEFT_OUT = [
+    r"\b\d+(\.\d+)?m?u?s(/step)?\b",
+    r"\b\d+(\.\d+)? s\b",
+    r"(?<=\d%) +[\d.]+$",  # lesson 6: the last column
+    r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # lesson 7: the last two columns
+    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
+    r"^   worker \d: .*\n",
+    r"(?s)a worker stopped: .*?(?=\n   ok)",
+]
+TOLERANCE = 0.1  # of the number; and 0.01 is nothing
+
+
+def words_and_numbers(text):
+    """Return what a lesson prints as one line without numbers, and the numbers."""
+    for pattern in LEFT_OUT:
+        text = re.sub(pattern, "", text, flags=re.M)
+    numbers = [float(number.replace(",", "")) for number in NUMBER.findall(text)]
+    return " ".join(re.sub(r"-{3,}", "---", NUMBER.sub("#", text)).split()), numbers
+
+
+@pytest.mark.parametrize("script", LESSONS)
+def test_a_lesson_prints_what_its_transcript_says(default_run, script, request):
+    path = TRANSCRIPTS / script.replace(".py", ".txt")
+    printed = default_run(script).stdout
+    if request.config.getoption("--renew"):
+        path.write_text(printed, encoding="utf-8")
+        if script.startswith("02"):
+            shutil.copy(default_run(script).folder / "resume.png", ROOT / "figures")
+    words, numbers = words_and_numbers(printed)
+    wanted_words, wanted_numbers = words_and_numbers(path.read_text(encoding="utf-8"))
+    assert words == wanted_words
+    assert numbers == pytest.approx(wanted_numbers, rel=TOLERANCE, abs=0.01)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=["English", "Chinese"])
+def test_each_excerpt_of_the_readme_is_cut_from_a_transcript(page):
+    transcripts = [path.read_text(encoding="utf-8") for path in sorted(TRANSCRIPTS.iterdir())]
+    excerpts = re.findall(r"```text\n(.*?)```", page, re.S)
+    assert excerpts
+    for excerpt in excerpts:
+        pieces = [piece.strip("\n") + "\n" for piece in re.split(r"^\.\.\.$", excerpt, flags=re.M)]
+        pieces = [piece for piece in pieces if piece.strip()]
+        in_order = ".*".join(re.escape(piece) for piece in pieces)
+        assert any(re.search(in_order, text, re.S) for text in transcripts), excerpt
