@@ -119,7 +119,7 @@ for method, count in counts.items():
     ends = [np.load(folder / name / method / "end.npy") for name in ("never killed", "killed")]
     rows.append([method, *count.values(), "yes" if np.array_equal(*ends) else "no"])
 lesson.table(["saved by", *count, "as never killed"], *rows)
-lesson.check("at least five kills hit a save", sum(row[2] for row in rows) >= 5, args.kills > 19)
+lesson.note(f"{sum(row[2] for row in rows)} of the kills hit a save.")
 nothing_lost = [*rows[0][3:5], rows[0][6]] == [0, 0, "yes"]
 lesson.check("SafeCheckpoint: as if never killed, not one bit is different", nothing_lost)
 (place / "SafeCheckpoint" / "newest.keras").write_bytes(b"garbage")
@@ -146,14 +146,14 @@ def verify(path):
 
 
 shard = "data-00000-of-00001"
-names = ".keras", "checkpoint", "SavedModel", ".h5", ".weights.h5"
+names = ".keras", "checkpoint", "SavedModel's weights", ".h5", ".weights.h5"
 files = "bare.keras", f"bare.{shard}", f"exported/variables/variables.{shard}", "bare.h5"
 files = *(folder / name for name in files), weights_file
 rows = [[name, *trials.damage(file, bare)] for name, file in zip(names, files, strict=True)]
 rows.append([".weights.h5 and sha256", *trials.damage(weights_file, bare, verify)])
 lesson.table(
     ["40 copies", "changed: noticed", "loaded, wrong", "cut: noticed"],
-    *([name, a["noticed"], a["wrong"], cut["noticed"]] for name, a, cut in rows),
+    *([name, changed["noticed"], changed["wrong"], cut["noticed"]] for name, changed, cut in rows),
 )
 lesson.check("a cut file is noticed", all(cut["noticed"] == 40 for _, _, cut in rows))
 wrong = rows[0][1]["wrong"] + rows[-1][1]["wrong"]

@@ -29,6 +29,7 @@ settings = {"shuffle": False, "verbose": lesson.VERBOSE}
 
 
 def new_model():
+    # One batch a call: under MirroredStrategy, `fit` with more is an InvalidArgumentError.
     keras.utils.set_random_seed(1)
     return models.compile_classifier(models.BUILDS[args.model](), steps_per_execution=1)
 
@@ -115,10 +116,13 @@ model = keras.models.load_model(place / "checkpoint.keras")
 steps = model.optimizer.iterations.numpy()
 lesson.note(f"The last checkpoint is from step {steps}. Start both again:")
 statuses = lesson.wait_for(start_workers(place))
+lesson.check(f"both workers finished: exit status {statuses}", statuses == [0, 0])
 finished = np.load(place / "worker-0.npy")
 lesson.check_equal("finished: not one bit is different", finished, undisturbed)
 
 lesson.step(4, "Weights too large for one file")
+for old in folder.glob("sharded*"):
+    old.unlink()
 model.save_weights(folder / "sharded.weights.json", max_shard_size=0.0003)  # GB
 for path in sorted(folder.glob("sharded*")):
     lesson.note(f"{path.name}: {path.stat().st_size:,} B")

@@ -6,7 +6,6 @@ has a converter that does not start today, but a simple format: `tfjs.py` writes
 With `--serve` you can draw a digit in your browser, and teach the model there.
 """
 
-import os
 import shutil
 import sys
 import time
@@ -148,4 +147,4 @@ if server:
     except KeyboardInterrupt:
         lesson.note("The server has ended.")
 else:
-    lesson.note(f"To do so, start: python {os.path.basename(__file__)} --serve")
+    lesson.note("To do so, start this lesson again with --serve.")

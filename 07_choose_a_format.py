@@ -6,6 +6,7 @@ training. What each of them costs is measured, with up to 5 million parameters, 
 How each is saved and loaded is in formats.py, call by call.
 """
 
+import functools
 import logging
 import shutil
 import sys
@@ -31,8 +32,8 @@ warnings.simplefilter("ignore")
 logging.getLogger("absl").disabled = True
 
 
-def build():
-    return models.compile_classifier(new_model())
+def build(units=64):
+    return models.compile_classifier(new_model(units))
 
 
 lesson.step(1, "Train for one epoch, and save in all formats")
@@ -77,7 +78,9 @@ lesson.note("architecture: the file alone is enough to predict.")
 lesson.note("compile: loss and optimizer, as in model.compile. optimizer: its state.")
 lesson.note("resumes: not one bit is different from a training that was never interrupted.")
 lesson.note("no class: it loads a subclassed model where the class is unknown.")
-lesson.note(f"damage: errors in {comparison.COPIES} copies with one changed byte each.")
+lesson.note(
+    f"damage: errors in {comparison.COPIES} copies with one changed byte in the largest file."
+)
 complete = [name for name, row in table.items() if list(row.values())[:5] == ["yes"] * 5]
 lesson.check("only .keras has the first five, in one call", complete == [".keras"])
 
@@ -88,10 +91,7 @@ costs = {form.name: [] for form in [*FORMATS, ARRAYS]}
 all_units = [64, 629, 6289, 62893][: 4 if args.large else 3]
 progress = keras.utils.Progbar(len(all_units) * len(costs), verbose=lesson.VERBOSE)
 for units in all_units:
-
-    def build_larger(units=units):
-        return models.compile_classifier(new_model(units), steps_per_execution=1)
-
+    build_larger = functools.partial(build, units)
     larger = build_larger()
     larger.train_on_batch(x_train[:32], y_train[:32])
     for form in [*FORMATS, ARRAYS]:

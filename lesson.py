@@ -345,10 +345,7 @@ def page_server(folder, port):
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
-        sys.exit(
-            f"Port {port} cannot be used: {os.strerror(error.errno)}. Choose another one: "
-            "--serve 8001"
-        )
+        sys.exit(f"Port {port} cannot be used: {error.strerror}. Choose another one: --serve 8001")
 
 
 def start(script, *arguments, output=subprocess.PIPE, **environment):

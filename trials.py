@@ -135,7 +135,7 @@ def kill_training(script, folder, build, kills):
         while len(waiting) < min(3, kills + 1 - turn):
             waiting.append(lesson.start(script, "--train", folder, build))
         process = waiting.popleft()
-        time_is_up = threading.Timer(120, process.kill)
+        time_is_up = threading.Timer(600, process.kill)
         time_is_up.daemon = True  # it must not keep a lesson alive that is stopped
         time_is_up.start()
         print(file=process.stdin, flush=True)
@@ -151,7 +151,7 @@ def kill_training(script, folder, build, kills):
                 killed = True
         time_is_up.cancel()
         if process.wait() and not killed:
-            sys.exit("The training process failed or took too long.")
+            sys.exit("The training process failed, or took more than ten minutes.")
         for method, count in counts.items():
             start = next(words for words in lines if words[:2] == ["start", method])
             count["kills"] += killed

@@ -95,14 +95,13 @@ class Folder:
         )
 
 
-def stop_in_the_middle(folder, script, line, how, *arguments):
-    """Send a signal to a lesson that has just printed a line.
+def start_and_read_until(folder, script, line, *arguments):
+    """Start a lesson, with a network, and read what it prints until a line has appeared.
 
     Returns:
-        tuple: exit status, all of the output, all of the error output, and the child
-        processes that are still alive ten seconds later.
+        tuple: the process (subprocess.Popen), and what it has printed.
     """
-    lesson_process = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, str(folder.path / script), *arguments],
         cwd=folder.elsewhere,
         env=folder.environment(),
@@ -112,15 +111,26 @@ def stop_in_the_middle(folder, script, line, how, *arguments):
     )
     output = ""
     while line not in output:
-        more = lesson_process.stdout.readline()
-        assert more, output + lesson_process.stderr.read()
+        more = process.stdout.readline()
+        assert more, output + process.stderr.read()
         output += more
+    return process, output
+
+
+def stop_in_the_middle(folder, script, line, how, *arguments):
+    """Send a signal to a lesson that has just printed a line.
+
+    Returns:
+        tuple: exit status, all of the output, all of the error output, and the child
+        processes that are still alive ten seconds later.
+    """
+    process, output = start_and_read_until(folder, script, line, *arguments)
     time.sleep(1)
-    children = psutil.Process(lesson_process.pid).children(recursive=True)
-    lesson_process.send_signal(how)
-    more, errors = lesson_process.communicate(timeout=60)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(how)
+    more, errors = process.communicate(timeout=60)
     _, alive = psutil.wait_procs(children, timeout=10)
-    return lesson_process.returncode, output + more, errors, alive
+    return process.returncode, output + more, errors, alive
 
 
 def numbers(pattern, text):
@@ -130,7 +140,9 @@ def numbers(pattern, text):
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--renew", action="store_true", help="write tests/transcripts anew, and the README's plot"
+        "--renew",
+        action="store_true",
+        help="write tests/transcripts, figures/resume.png and figures/page.png anew",
     )
 
 

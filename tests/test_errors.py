@@ -183,6 +183,8 @@ def test_a_fix_works_without_the_message(row, names):
     (message,) = code(row[0])
     programs = [program for program in code(row[2]) if "(" in program or "import" in program]
     assert programs
+    if programs[-1].startswith("model.load_weights("):
+        names["model"] = names["fresh"]
     for program in programs:
         if not program.startswith("@"):  # a decorator, to be written above a class
             messages = said(program, names)

@@ -45,7 +45,7 @@ def test_lesson_5_trains_on_two_real_processes_in_step(default_run):
 def test_lesson_5_ends_soon_after_a_worker_died_and_finishes_the_job(default_run):
     text = default_run(SCRIPT).stdout.split("3. A worker")[1]
     assert "a worker stopped: " in text
-    (seconds,) = numbers(r"all ended after ([\d.]+) s: exit status \[1, -9\]", text)
+    (seconds,) = numbers(r"all ended after ([\d.]+) s: exit status \[1, -?\d+\]", text)
     assert seconds < 60
     assert "ok     finished: not one bit is different" in text
 
@@ -67,9 +67,10 @@ def test_lesson_5_says_which_port_is_taken(shared_folder):
     assert "--port" in line
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill -9"])
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
 def test_lesson_5_leaves_no_process_behind_when_it_is_stopped(folder, how):
     need(os.name == "posix", "this test sends signals")
+    how = getattr(signal, how)
     status, _, errors, alive = stop_in_the_middle(folder, SCRIPT, "worker 0: step 100", how)
     assert status == -how
     assert alive == []

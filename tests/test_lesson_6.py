@@ -21,7 +21,16 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
-from conftest import README, ROOT, Folder, code, need, stop_in_the_middle, table_below
+from conftest import (
+    README,
+    ROOT,
+    Folder,
+    code,
+    need,
+    start_and_read_until,
+    stop_in_the_middle,
+    table_below,
+)
 from playwright.sync_api import sync_playwright
 
 SCRIPT = "06_deploy_lite_and_js.py"
@@ -95,19 +104,7 @@ def served(tmp_path_factory):
     folder = Folder(tmp_path_factory.mktemp("served"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, str(folder.path / SCRIPT), "--serve", str(port)],
-        cwd=folder.elsewhere,
-        env=folder.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    output = ""
-    while "Ctrl-C" not in output:
-        line = process.stdout.readline()
-        assert line, output + process.stderr.read()
-        output += line
+    process, output = start_and_read_until(folder, SCRIPT, "Ctrl-C", "--serve", str(port))
     process.folder = folder.path / "saved" / SCRIPT.removesuffix(".py")
     process.address = re.search(r"http://127.0.0.1:\d+/", output)[0]
     yield process

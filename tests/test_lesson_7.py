@@ -11,6 +11,7 @@ from formats import ARRAYS, FORMATS
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import README, ROOT
 
 SCRIPT = "07_choose_a_format.py"
 
@@ -70,6 +71,25 @@ def test_lesson_7_says_which_format_to_use(default_run):
         assert f"If you want {wish}, use {names}." in text
 
 
+def test_the_readme_gives_the_advice_of_lesson_7(default_run):
+    text = re.sub(r"\s+", " ", default_run(SCRIPT).stdout)
+    advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
+    for line in advice[:4]:
+        wish, _, named = line.removeprefix("- ").partition(":")
+        names = re.search(rf"If you want {wish}, use (.+?)\.(?= If| ok)", text)[1].split(" or ")
+        known = "checkpoint|SavedModel|LiteRT|TensorFlow\\.js"
+        assert sorted(re.findall(rf"(?<=`)\.[\w.]+|{known}", named)) == sorted(names)
+
+
+def test_the_numbers_of_the_readmes_plot_are_of_all_formats_and_sizes():
+    rows = read(ROOT / "figures" / "cost.csv")
+    assert [row["format"] for row in rows[::4]] == [form.name for form in [*FORMATS, ARRAYS]]
+    for row, weights in zip(rows[3::4], [3, 3, 3, 3, 2, 1, 1, 3], strict=True):
+        assert int(row["parameters"]) == 49_999_945
+        assert abs(int(row["bytes"]) / int(row["parameters"]) / 4 - weights) < 0.01
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable loading")  # lesson 1 shows it
 @pytest.mark.parametrize("form", [*FORMATS, ARRAYS], ids=lambda form: form.name)
 def test_each_format_brings_back_the_weights_of_each_build(form, build, tmp_path, few):
     model = models.compile_classifier(build())

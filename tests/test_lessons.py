@@ -12,7 +12,7 @@ import lesson
 import models
 
 import pytest
-from conftest import LESSONS, OFFLINE, need, numbers, stop_in_the_middle
+from conftest import LESSONS, OFFLINE, ROOT, need, numbers, stop_in_the_middle
 
 FEW = ("--samples", "2000")
 
@@ -67,6 +67,11 @@ def test_the_network_was_away():
     assert "Network is unreachable" in finished.stderr
 
 
+@pytest.mark.parametrize("script", LESSONS)
+def test_a_lesson_has_at_most_160_lines(script):
+    assert len((ROOT / script).read_text(encoding="utf-8").splitlines()) <= 160
+
+
 # What lesson 1 shows
 
 
@@ -118,7 +123,7 @@ def test_lesson_2_resumes_in_a_process_that_does_not_know_the_models(default_run
     text = default_run("02_save_load_full_model.py").stdout
     code = text.split("2. Load it")[1].split("A subclassed model")[0]
     assert "load_model" in code
-    assert "import models" not in code
+    assert ", models" not in code
     assert "compile" not in code
     assert "ok     resumed in the new process: not one bit is different" in text
 

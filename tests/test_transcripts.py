@@ -17,6 +17,7 @@ LEFT_OUT = [
     r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # lesson 7: the last two columns
     r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
     r"^   worker \d: .*\n",
+    r"(?<=exit status \[1, )-?\d+",  # a killed process has another one on Windows
     r"(?s)a worker stopped: .*?(?=\n   ok)",
 ]
 TOLERANCE = 0.1  # of the number; and 0.01 is nothing
