@@ -21,7 +21,8 @@ LEFT_OUT = [
     r"(?s)unmatched\s+objects: .*",  # lesson 1 ends with them, in any order
     r"(?s)a worker stopped: .*?(?=\n   ok)",
 ]
-TOLERANCE = 0.1  # of the number; and 0.01 is nothing
+# Of the number; 0.01 is nothing. Another processor rounds otherwise, and training amplifies it.
+TOLERANCE = 0.25
 
 
 def words_and_numbers(text):
