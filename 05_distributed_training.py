@@ -29,8 +29,8 @@ settings = {"shuffle": False, "verbose": lesson.VERBOSE}
 
 
 def new_model():
-    # One batch a call: under MirroredStrategy, `fit` with more is an InvalidArgumentError.
     keras.utils.set_random_seed(1)
+    # One batch a call: under MirroredStrategy, `fit` with more is an InvalidArgumentError.
     return models.compile_classifier(models.BUILDS[args.model](), steps_per_execution=1)
 
 

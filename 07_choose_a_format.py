@@ -61,10 +61,9 @@ logits = subclassed(x_test)
 table = {}
 for form in FORMATS:
     path = folder / "model" / form.file
-    loaded, by_hand = (
-        comparison.survives(load, path, build, training)
-        for load in (form.load, form.load_by_hand or form.load)
-    )
+    loaded = by_hand = comparison.survives(form.load, path, build, training)
+    if form.load_by_hand:
+        by_hand = comparison.survives(form.load_by_hand, path, build, training)
     row = {
         part: "yes" if loaded[part] else "by hand" if by_hand[part] else "no" for part in loaded
     }

@@ -133,6 +133,16 @@ def stop_in_the_middle(folder, script, line, how, *arguments):
     return process.returncode, output + more, errors, alive
 
 
+def cut_short(file):
+    file.write_bytes(file.read_bytes()[:100_000])
+
+
+def change_one_byte(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
 def numbers(pattern, text):
     """Return the groups of a pattern that is found in a text, as numbers."""
     return [float(number.replace(",", "")) for number in re.search(pattern, text).groups()]

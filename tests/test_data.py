@@ -4,6 +4,7 @@ import data
 
 import numpy as np
 import pytest
+from conftest import change_one_byte, cut_short
 
 
 def test_images_are_flat_float32_between_0_and_1(mnist):
@@ -45,16 +46,6 @@ def make_unreadable(file):
     # A folder in its place: no user can read that, not even an administrator.
     file.unlink()
     file.mkdir()
-
-
-def cut_short(file):
-    file.write_bytes(file.read_bytes()[:100_000])
-
-
-def change_one_byte(file):
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
 
 
 def empty(file):

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import README, ROOT, code, table_below
+from conftest import README, ROOT, change_one_byte, code, cut_short, table_below
 
 ERRORS = table_below(README, "Error and fix")
 
@@ -40,16 +40,6 @@ class WithoutFromConfig(models.Classifier):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
-
-
-def change_one_byte(source, target):
-    content = bytearray(source.read_bytes())
-    content[len(content) // 2] ^= 255
-    target.write_bytes(content)
-
-
-def cut_short(source, target):
-    target.write_bytes(source.read_bytes()[:5000])
 
 
 # What leads to each message, in the order of the table. TensorFlow.js is not here: it says its
@@ -88,10 +78,10 @@ PROVOKE = [
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory, few):
     """A folder with the files that the table speaks of."""
     folder = tmp_path_factory.mktemp("files")
-    (x_train, y_train), _ = data.load_mnist(320)
+    x_train, y_train = few[0][:320], few[1][:320]
     for name, build in (("mnist", models.sequential), ("subclassed", models.subclassed)):
         model = models.compile_classifier(build())
         model.fit(x_train, y_train, verbose=0)
@@ -105,8 +95,8 @@ def files(tmp_path_factory):
     for ending in "keras", "weights.h5":
         whole = folder / f"mnist.{ending}"
         shutil.copy(whole, folder / f"mnist-before.{ending}")
-        cut_short(whole, folder / f"mnist-cut.{ending}")
-    change_one_byte(folder / "mnist.keras", folder / "mnist-changed.keras")
+        cut_short(shutil.copy(whole, folder / f"mnist-cut.{ending}"))
+    change_one_byte(shutil.copy(folder / "mnist.keras", folder / "mnist-changed.keras"))
     (folder / "mnist.h5").rename(folder / "model.h5")
     twice = [keras.Input((784,)), keras.layers.Lambda(lambda x: 2 * x)]
     keras.Sequential(twice).save(folder / "lambda.keras")
@@ -127,17 +117,16 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def names(files, tmp_path, monkeypatch):
+def names(files, few, tmp_path, monkeypatch):
     """What the code in the table may use, in a folder with a copy of the files."""
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     (tmp_path / "web").mkdir()
     monkeypatch.chdir(tmp_path)
-    (x_train, y_train), _ = data.load_mnist(320)
     model = keras.models.load_model("mnist.keras")
     return {
         **globals(),
-        "x": x_train,
-        "y": y_train,
+        "x": few[0][:320],
+        "y": few[1][:320],
         "model": model,
         "arrays": model.get_weights(),
         "fresh": models.compile_classifier(models.sequential()),

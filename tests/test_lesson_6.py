@@ -12,7 +12,7 @@ import subprocess
 import sys
 from base64 import b64encode
 
-import lesson  # noqa: F401  starts TensorFlow quietly
+import lesson
 import models
 import tfjs
 
@@ -102,8 +102,7 @@ def test_the_interpreter_of_tensorflow_is_deprecated(default_run):
 def served(tmp_path_factory):
     """The lesson while it serves its page, with the files that it has written."""
     folder = Folder(tmp_path_factory.mktemp("served"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port, _ = lesson.free_ports()
     process, output = start_and_read_until(folder, SCRIPT, "Ctrl-C", "--serve", str(port))
     process.folder = folder.path / "saved" / SCRIPT.removesuffix(".py")
     process.address = re.search(r"http://127.0.0.1:\d+/", output)[0]
@@ -119,9 +118,8 @@ def test_the_page_is_served_on_127_0_0_1_only(served):
 
 def test_ctrl_c_ends_the_server_cleanly(folder):
     need(os.name == "posix", "this test sends a signal")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    arguments = "--samples", "100", "--serve", port
+    port, _ = lesson.free_ports()
+    arguments = "--samples", "100", "--serve", str(port)
     status, output, errors, alive = stop_in_the_middle(
         folder, SCRIPT, "Ctrl-C ends the server", signal.SIGINT, *arguments
     )
