@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES)
+args = lesson.arguments(__doc__, model=True)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
@@ -40,9 +40,14 @@ with zipfile.ZipFile(folder / "mnist.keras") as archive:
 names = []
 arrays.visit(names.append)
 weights = sum(arrays[n].size for n in names if "/vars/" in n and "optimizer" not in n)
-compiled = [config["compile_config"][part]["class_name"] for part in ("loss", "optimizer")]
+compiled = [
+    config["compile_config"][part]["class_name"] for part in ("loss", "optimizer")
+]
 lesson.check(f"weights: {weights:,} numbers", weights == model.count_params())
-lesson.check(f"architecture: {config['class_name']}", config["class_name"] == type(model).__name__)
+lesson.check(
+    f"architecture: {config['class_name']}",
+    config["class_name"] == type(model).__name__,
+)
 lesson.check(
     f"training configuration: {' and '.join(compiled)}",
     compiled == ["SparseCategoricalCrossentropy", "Adam"],
@@ -115,7 +120,9 @@ wanted, *others = (m.get_weights() for m in (model, from_file, resumed, fresh_ad
 here, there, fresh = (lesson.largest_difference(other, wanted) for other in others)
 lesson.check("resumed from the file: not one bit is different", here == 0)
 lesson.check("resumed in the new process: not one bit is different", there == 0)
-lesson.check(f"fresh Adam: weights differ by up to {fresh:.3g}, another training", fresh > 0)
+lesson.check(
+    f"fresh Adam: weights differ by up to {fresh:.3g}, another training", fresh > 0
+)
 
 lesson.step(4, "The architecture alone")
 copies = {
@@ -141,7 +148,9 @@ for name, call in [
     ("TFSMLayer in a model", wrapped),
 ]:
     difference = np.abs(call(x_test) - predictions).max()
-    lesson.check(f"{name}: logits differ by at most {difference:.1g}", difference < 1e-4)
+    lesson.check(
+        f"{name}: logits differ by at most {difference:.1g}", difference < 1e-4
+    )
 lesson.note("But it cannot be trained:")
 with lesson.expect_error(AttributeError, "no attribute 'fit'"):
     served.fit(x_train, y_train)
@@ -149,10 +158,14 @@ with lesson.expect_error(AttributeError, "no attribute 'fit'"):
 # A lambda is saved as Python bytecode, which can do whatever a program can. So Keras
 # refuses to load it.
 lesson.step(6, "A model file can contain code")
-twice = keras.Sequential([keras.Input(shape=(784,)), keras.layers.Lambda(lambda x: 2 * x)])
+twice = keras.Sequential(
+    [keras.Input(shape=(784,)), keras.layers.Lambda(lambda x: 2 * x)]
+)
 twice.save(folder / "lambda.keras")
 with lesson.expect_error(ValueError, "arbitrary code execution"):
     keras.models.load_model(folder / "lambda.keras")
 own_file = keras.models.load_model(folder / "lambda.keras", safe_mode=False)
 lesson.check_equal("safe_mode=False loads it and runs it", own_file(x_test), 2 * x_test)
-lesson.note("This file is our own. Never use safe_mode=False on a file from somebody else.")
+lesson.note(
+    "This file is our own. Never use safe_mode=False on a file from somebody else."
+)

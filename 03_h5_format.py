@@ -15,11 +15,16 @@ import models
 import h5py
 import keras
 
-args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES)
+args = lesson.arguments(__doc__, model=True)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 keras2_file = data.keras2_file()
 folder = lesson.folder(__file__)
-third_epoch = {"initial_epoch": 2, "epochs": 3, "shuffle": False, "verbose": lesson.VERBOSE}
+third_epoch = {
+    "initial_epoch": 2,
+    "epochs": 3,
+    "shuffle": False,
+    "verbose": lesson.VERBOSE,
+}
 
 lesson.step(1, "Train for two epochs, save, and look inside")
 keras.utils.set_random_seed(1)
@@ -36,7 +41,9 @@ with h5py.File(h5_file) as file:
 built, trained = config["class_name"], training["optimizer_config"]["class_name"]
 lesson.check(f"architecture: {built}", built == type(model).__name__)
 lesson.check(f"training configuration, with {trained}", trained == "Adam")
-lesson.check(f"optimizer state: {state} arrays", state == len(model.optimizer.variables))
+lesson.check(
+    f"optimizer state: {state} arrays", state == len(model.optimizer.variables)
+)
 
 # It is registered as "lessons>Classifier", but the .h5 loader looks for "Classifier".
 # The other kinds of model ignore `custom_objects`.
@@ -53,11 +60,17 @@ try:
     loaded.fit(x_train, y_train, **third_epoch)
 except ValueError as error:
     lesson.show_error(error)
-    lesson.note("The loader builds Adam for the variables that are not in a layer: for none.")
-    sentence = f"so Adam got {got} of {state} arrays, iteration and learning rate, silently"
+    lesson.note(
+        "The loader builds Adam for the variables that are not in a layer: for none."
+    )
+    sentence = (
+        f"so Adam got {got} of {state} arrays, iteration and learning rate, silently"
+    )
     lesson.check(sentence, got == 2 and "Unknown variable" in str(error))
 else:
-    lesson.note("This Keras has mended its loader: it goes on training. Step 3 still holds.")
+    lesson.note(
+        "This Keras has mended its loader: it goes on training. Step 3 still holds."
+    )
 
 
 # But the file is complete. So compile again, for a fresh optimizer; build it for the
@@ -65,7 +78,9 @@ else:
 def load_h5(path):
     """Load the classifier from an .h5 file of Keras 2 or 3, ready to go on training."""
     model = keras.models.load_model(path, custom_objects=classes, compile=False)
-    models.compile_classifier(model)  # a model of yours: as it was compiled to be trained
+    models.compile_classifier(
+        model
+    )  # a model of yours: as it was compiled to be trained
     model.optimizer.build(model.trainable_variables)
     with h5py.File(path) as file:
         group = file["optimizer_weights"]
@@ -73,9 +88,13 @@ def load_h5(path):
         values = [group[name][()] for name in names]
     if names[0].endswith(":0"):  # by Keras 2, which leaves out the learning rate
         values.insert(1, model.optimizer.learning_rate.numpy())
-    if names[0].endswith("iter:0"):  # before TensorFlow 2.11: all means, then all squares
+    if names[0].endswith(
+        "iter:0"
+    ):  # before TensorFlow 2.11: all means, then all squares
         means, squares = values[2 : 2 + len(names) // 2], values[2 + len(names) // 2 :]
-        values[2:] = [value for pair in zip(means, squares, strict=True) for value in pair]
+        values[2:] = [
+            value for pair in zip(means, squares, strict=True) for value in pair
+        ]
     for variable, value in zip(model.optimizer.variables, values, strict=True):
         variable.assign(value)
     return model
@@ -83,7 +102,9 @@ def load_h5(path):
 
 lesson.step(3, "Give the optimizer its state")
 resumed = load_h5(h5_file)
-lesson.note("The third epoch, resumed; and then of the model that was never interrupted:")
+lesson.note(
+    "The third epoch, resumed; and then of the model that was never interrupted:"
+)
 for each in (resumed, model):
     each.fit(x_train, y_train, **third_epoch)
 difference = lesson.largest_difference(resumed.get_weights(), model.get_weights())
@@ -118,7 +139,9 @@ for cls, message in (
         keras.models.load_model(folder / "small.h5", custom_objects=known)
 loaded = keras.models.load_model(folder / "small.h5", custom_objects=classes)
 difference = lesson.largest_difference(loaded.get_weights(), small.get_weights())
-lesson.check("with both methods and its name in custom_objects, it loads", difference == 0)
+lesson.check(
+    "with both methods and its name in custom_objects, it loads", difference == 0
+)
 
 # The file says "compile with this loss", in words that only Keras 2 knows.
 lesson.step(5, "A file that Keras 2 wrote")
@@ -142,7 +165,9 @@ for name, from_h5 in (("mnist", load_h5(h5_file)), ("keras2", old)):
     for each in both:
         each.fit(x_train, y_train, **third_epoch)
     difference = lesson.largest_difference(*(each.get_weights() for each in both))
-    lesson.check("they go on training the same: not one bit is different", difference == 0)
+    lesson.check(
+        "they go on training the same: not one bit is different", difference == 0
+    )
 
 # In Keras 3.15, saving as .h5 takes the optimizer out of the training configuration of
 # the model that is saved. Without one, Keras compiles with its default, RMSprop.

@@ -5,6 +5,7 @@ costs an epoch and not a week. This lesson kills real training processes, also i
 middle of a save, and counts what is left behind (see trials.py for how it does that).
 """
 
+import argparse
 import hashlib
 import os
 import shutil
@@ -63,8 +64,11 @@ if sys.argv[1:2] == ["--train"]:  # this script, started by itself to be killed
     trials.train(resume_safely, *sys.argv[2:])
     sys.exit()
 
-kills = {"type": lesson.number(1000), "default": 24, "help": "kills in step 3"}
-args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES, kills=kills)
+parser = argparse.ArgumentParser()
+parser.add_argument(
+    "--kills", type=lesson.number(1000), default=24, help="kills in step 3"
+)
+args = lesson.arguments(__doc__, model=True, parser=parser)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 shutil.rmtree(lesson.folder(__file__))  # no checkpoint of an earlier run shall be found
 folder = lesson.folder(__file__)
@@ -81,9 +85,15 @@ model.fit(x_train, y_train, epochs=3, callbacks=[every, best], **settings)
 files = sorted(folder.glob("epoch-*.keras"))
 lesson.note(f"Files: {', '.join(file.name for file in files)}, best.keras")
 newest = keras.models.load_model(files[-1])
-lesson.check_equal(f"{files[-1].name} is the model as it is now", newest(x_test), model(x_test))
-loss = keras.models.load_model(folder / "best.keras").evaluate(x_test, y_test, 1000, verbose=0)[0]
-lesson.check(f"best.keras has the smallest loss: {loss:.4f}", np.isclose(loss, best.best))
+lesson.check_equal(
+    f"{files[-1].name} is the model as it is now", newest(x_test), model(x_test)
+)
+loss = keras.models.load_model(folder / "best.keras").evaluate(
+    x_test, y_test, 1000, verbose=0
+)[0]
+lesson.check(
+    f"best.keras has the smallest loss: {loss:.4f}", np.isclose(loss, best.best)
+)
 
 
 class StopInTheMiddle(keras.callbacks.Callback):
@@ -116,15 +126,22 @@ for place, kills in ((folder / "never killed", 0), (folder / "killed", args.kill
 lesson.step(4, "What the killed processes left behind: counted, not promised")
 rows = []
 for method, count in counts.items():
-    ends = [np.load(folder / name / method / "end.npy") for name in ("never killed", "killed")]
+    ends = [
+        np.load(folder / name / method / "end.npy")
+        for name in ("never killed", "killed")
+    ]
     rows.append([method, *count.values(), "yes" if np.array_equal(*ends) else "no"])
 lesson.table(["saved by", *count, "as never killed"], *rows)
 lesson.note(f"{sum(row[2] for row in rows)} of the kills hit a save.")
 nothing_lost = [*rows[0][3:5], rows[0][6]] == [0, 0, "yes"]
-lesson.check("SafeCheckpoint: as if never killed, not one bit is different", nothing_lost)
+lesson.check(
+    "SafeCheckpoint: as if never killed, not one bit is different", nothing_lost
+)
 (place / "SafeCheckpoint" / "newest.keras").write_bytes(b"garbage")
 model, epoch, _ = resume_safely(place / "SafeCheckpoint", None)
-lesson.check(f"garbage in the newest file: epoch {epoch} is used", epoch == trials.EPOCHS - 1)
+lesson.check(
+    f"garbage in the newest file: epoch {epoch} is used", epoch == trials.EPOCHS - 1
+)
 
 lesson.step(5, "What loading notices: one byte changed, or the end of the file cut off")
 bare = new_model()
@@ -147,13 +164,23 @@ def verify(path):
 
 shard = "data-00000-of-00001"
 names = ".keras", "checkpoint", "SavedModel's weights", ".h5", ".weights.h5"
-files = "bare.keras", f"bare.{shard}", f"exported/variables/variables.{shard}", "bare.h5"
+files = (
+    "bare.keras",
+    f"bare.{shard}",
+    f"exported/variables/variables.{shard}",
+    "bare.h5",
+)
 files = *(folder / name for name in files), weights_file
-rows = [[name, *trials.damage(file, bare)] for name, file in zip(names, files, strict=True)]
+rows = [
+    [name, *trials.damage(file, bare)] for name, file in zip(names, files, strict=True)
+]
 rows.append([".weights.h5 and sha256", *trials.damage(weights_file, bare, verify)])
 lesson.table(
     ["40 copies", "changed: noticed", "loaded, wrong", "cut: noticed"],
-    *([name, changed["noticed"], changed["wrong"], cut["noticed"]] for name, changed, cut in rows),
+    *(
+        [name, changed["noticed"], changed["wrong"], cut["noticed"]]
+        for name, changed, cut in rows
+    ),
 )
 lesson.check("a cut file is noticed", all(cut["noticed"] == 40 for _, _, cut in rows))
 wrong = rows[0][1]["wrong"] + rows[-1][1]["wrong"]

@@ -5,6 +5,7 @@ first two devices of one process, then two processes (worker.py), as on two mach
 questions are the same: who writes the file, who can load it, does training go on from it?
 """
 
+import argparse
 import json
 import shutil
 import time
@@ -18,8 +19,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-port = {"type": lesson.number(65534), "help": "the workers use this port and the next one"}
-args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES, port=port)
+parser = argparse.ArgumentParser()
+about = "the workers use this port and the next one"
+parser.add_argument("--port", type=lesson.number(65534), help=about)
+args = lesson.arguments(__doc__, model=True, parser=parser)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 ports = lesson.free_ports(args.port)
 folder = lesson.folder(__file__)
@@ -36,11 +39,17 @@ def new_model():
 
 # Several GPUs, or else two logical devices of the CPU that stand in for them.
 lesson.step(1, "Two devices: MirroredStrategy")
-gpus, cpu = tf.config.list_physical_devices("GPU"), tf.config.list_physical_devices("CPU")[0]
+gpus, cpu = (
+    tf.config.list_physical_devices("GPU"),
+    tf.config.list_physical_devices("CPU")[0],
+)
 if len(gpus) > 1:
     tf.config.set_visible_devices(gpus, "GPU")
 else:
-    two = [tf.config.LogicalDeviceConfiguration(), tf.config.LogicalDeviceConfiguration()]
+    two = [
+        tf.config.LogicalDeviceConfiguration(),
+        tf.config.LogicalDeviceConfiguration(),
+    ]
     tf.config.set_logical_device_configuration(cpu, two)
 kind = "GPU" if len(gpus) > 1 else "CPU"
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices(kind))
@@ -73,9 +82,14 @@ def start_workers(folder):
     np.save(folder / "x.npy", x_train)
     np.save(folder / "y.npy", y_train)
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": i}} for i in range(2)]
+    tasks = [
+        {"cluster": cluster, "task": {"type": "worker", "index": i}} for i in range(2)
+    ]
     command = lesson.ROOT / "worker.py", folder, args.model
-    return [lesson.start(*command, output=None, TF_CONFIG=json.dumps(task)) for task in tasks]
+    return [
+        lesson.start(*command, output=None, TF_CONFIG=json.dumps(task))
+        for task in tasks
+    ]
 
 
 lesson.step(2, "Two processes: MultiWorkerMirroredStrategy")
@@ -90,7 +104,9 @@ model, single = keras.models.load_model(place / "checkpoint.keras"), new_model()
 single.fit(x_train, y_train, epochs=STEPS // 200, **settings)
 test = x_test, y_test, 1000, 0
 (_, accuracy), (_, alone) = model.evaluate(*test), single.evaluate(*test)
-sentence = f"their model, on one device: {accuracy:.1%} right; trained alone: {alone:.1%}"
+sentence = (
+    f"their model, on one device: {accuracy:.1%} right; trained alone: {alone:.1%}"
+)
 lesson.check(sentence, abs(accuracy - alone) < 0.01)
 for each in (model, single):
     each.fit(x_train, y_train, **settings)
@@ -111,7 +127,9 @@ workers[1].kill()
 start = time.monotonic()
 statuses = lesson.wait_for(workers)
 seconds = time.monotonic() - start
-lesson.check(f"all ended after {seconds:.1f} s: exit status {statuses}", statuses[0] == 1)
+lesson.check(
+    f"all ended after {seconds:.1f} s: exit status {statuses}", statuses[0] == 1
+)
 model = keras.models.load_model(place / "checkpoint.keras")
 steps = model.optimizer.iterations.numpy()
 lesson.note(f"The last checkpoint is from step {steps}. Start both again:")
@@ -132,4 +150,6 @@ fresh.load_weights(folder / "sharded.weights.json")
 same = lesson.largest_difference(fresh.get_weights(), model.get_weights()) == 0
 state, wanted = ([v.numpy() for v in m.optimizer.variables] for m in (fresh, model))
 same_state = lesson.largest_difference(state, wanted) == 0
-lesson.check("the shards hold all: weights and Adam's state are equal", same and same_state)
+lesson.check(
+    "the shards hold all: weights and Adam's state are equal", same and same_state
+)

@@ -6,6 +6,7 @@ has a converter that does not start today, but a simple format: `tfjs.py` writes
 With `--serve` you can draw a digit in your browser, and teach the model there.
 """
 
+import argparse
 import shutil
 import sys
 import time
@@ -20,15 +21,18 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-serve = {
-    "type": lesson.number(65535),
-    "nargs": "?",
-    "const": 8000,
-    "metavar": "PORT",
-    "help": "at the end, serve the page on this computer (port: %(const)s)",
-}
-taught = {"metavar": "FILE", "help": "step 5 loads this .json file, which the page has saved"}
-args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES, serve=serve, taught=taught)
+parser = argparse.ArgumentParser()
+parser.add_argument(
+    "--serve",
+    type=lesson.number(65535),
+    nargs="?",
+    const=8000,
+    metavar="PORT",
+    help="at the end, serve the page on this computer (port: %(const)s)",
+)
+about = "step 5 loads this .json file, which the page has saved"
+parser.add_argument("--taught", metavar="FILE", help=about)
+args = lesson.arguments(__doc__, model=True, parser=parser)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 page = folder / "web"
@@ -39,7 +43,9 @@ if args.taught:
     except ValueError as error:
         sys.exit(str(error))
     if [w.shape for w in from_browser.weights] != [(784, 64), (64,), (64, 10), (10,)]:
-        sys.exit(f"{args.taught} is another model: not 784 pixels, 64 hidden units, 10 logits.")
+        sys.exit(
+            f"{args.taught} is another model: not 784 pixels, 64 hidden units, 10 logits."
+        )
 server = lesson.page_server(page, args.serve) if args.serve else None
 
 lesson.step(1, "Train for two epochs, and export a SavedModel")
@@ -58,7 +64,10 @@ def run(path):
     with lesson.quietly():
         interpreter = Interpreter(str(path))
         interpreter.allocate_tensors()
-    (images,), (outputs,) = interpreter.get_input_details(), interpreter.get_output_details()
+    (images,), (outputs,) = (
+        interpreter.get_input_details(),
+        interpreter.get_output_details(),
+    )
     results, start = [], time.perf_counter()
     for image in x_test:
         interpreter.set_tensor(images["index"], image[np.newaxis])
@@ -70,9 +79,13 @@ def run(path):
 lesson.step(2, "From the SavedModel to LiteRT")
 converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "exported"))
 (folder / "converted.tflite").write_bytes(converter.convert())
-lesson.note("`model.export` does both in one call, with a SavedModel that it deletes again:")
+lesson.note(
+    "`model.export` does both in one call, with a SavedModel that it deletes again:"
+)
 model.export(folder / "mnist.tflite", format="litert", verbose=False)
-converted, exported = (run(folder / name)[0] for name in ("converted.tflite", "mnist.tflite"))
+converted, exported = (
+    run(folder / name)[0] for name in ("converted.tflite", "mnist.tflite")
+)
 lesson.check_equal("both files compute the same", converted, exported)
 
 # Dynamic-range quantization stores large arrays as whole numbers of 8 bits with a scale.
@@ -82,21 +95,38 @@ rows = []
 for name, build in models.BUILDS.items():
     classifier = build()
     classifier.set_weights(model.get_weights())
-    classifier(x_test[:1])  # a subclassed model must have been called before it is exported
+    classifier(
+        x_test[:1]
+    )  # a subclassed model must have been called before it is exported
     for kind, optimizations in ("float32", []), ("int8", [tf.lite.Optimize.DEFAULT]):
         path = folder / f"{name}_{kind}.tflite"
-        classifier.export(path, format="litert", optimizations=optimizations, verbose=False)
+        classifier.export(
+            path, format="litert", optimizations=optimizations, verbose=False
+        )
         results, microseconds = run(path)
         difference = float(np.abs(results - logits).max())
         accuracy = float((results.argmax(axis=1) == y_test).mean())
-        rows.append([path.name, path.stat().st_size, difference, accuracy, microseconds])
+        rows.append(
+            [path.name, path.stat().st_size, difference, accuracy, microseconds]
+        )
 lesson.table(
-    ["file", "bytes", "largest difference of a logit", "accuracy", "us an image (from Python)"],
-    *([n, f"{size:,}", f"{d:.1e}", f"{a:.2%}", f"{us:.1f}"] for n, size, d, a, us in rows),
+    [
+        "file",
+        "bytes",
+        "largest difference of a logit",
+        "accuracy",
+        "us an image (from Python)",
+    ],
+    *(
+        [n, f"{size:,}", f"{d:.1e}", f"{a:.2%}", f"{us:.1f}"]
+        for n, size, d, a, us in rows
+    ),
 )
 accuracy = float((logits.argmax(axis=1) == y_test).mean())
 full, small = rows[::2], rows[1::2]
-lesson.check("float32: no logit differs by 0.0001 or more", max(row[2] for row in full) < 1e-4)
+lesson.check(
+    "float32: no logit differs by 0.0001 or more", max(row[2] for row in full) < 1e-4
+)
 ratio = small[0][1] / full[0][1]
 lesson.check(f"int8: the file has {ratio:.0%} of the size", ratio < 0.3)
 lost = max(abs(row[3] - accuracy) for row in small)
@@ -114,7 +144,9 @@ for name, build in models.BUILDS.items():
     lesson.check_equal(f"{name}: saved and loaded", loaded(x_test), classifier(x_test))
 lesson.show(page)
 lesson.note("Anything but a stack of Dense layers is refused:")
-other = keras.Sequential([keras.Input((784,)), keras.layers.Dropout(0.5, name="dropout")])
+other = keras.Sequential(
+    [keras.Input((784,)), keras.layers.Dropout(0.5, name="dropout")]
+)
 with lesson.expect_error(ValueError, "Layer 'dropout' is a Dropout"):
     tfjs.save(other, page)
 
@@ -141,7 +173,9 @@ lesson.check("training went on: accuracy has risen", after > before, judged=args
 
 lesson.step(6, "Draw a digit in your browser")
 if server:
-    lesson.note(f"Open http://127.0.0.1:{args.serve}/ in a browser. Ctrl-C ends the server.")
+    lesson.note(
+        f"Open http://127.0.0.1:{args.serve}/ in a browser. Ctrl-C ends the server."
+    )
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ training. What each of them costs is measured, with up to 5 million parameters, 
 How each is saved and loaded is in formats.py, call by call.
 """
 
+import argparse
 import functools
 import logging
 import shutil
@@ -20,8 +21,10 @@ from formats import ARRAYS, FORMATS
 
 import keras
 
-large = {"action": "store_true", "help": "measure 50 million parameters, too (2 GB of disk)"}
-args = lesson.arguments(__doc__, models.BUILDS, data.TRAINING_IMAGES, large=large)
+parser = argparse.ArgumentParser()
+about = "measure 50 million parameters, too (2 GB of disk)"
+parser.add_argument("--large", action="store_true", help=about)
+args = lesson.arguments(__doc__, model=True, parser=parser)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 if args.large and shutil.disk_usage(folder).free < 2e9:
@@ -65,22 +68,31 @@ for form in FORMATS:
     if form.load_by_hand:
         by_hand = comparison.survives(form.load_by_hand, path, build, training)
     row = {
-        part: "yes" if loaded[part] else "by hand" if by_hand[part] else "no" for part in loaded
+        part: "yes" if loaded[part] else "by hand" if by_hand[part] else "no"
+        for part in loaded
     }
     copy = folder / "subclassed" / form.file
     known = comparison.loads_without_class(form.load, copy, x_test, logits)
     row["no class"] = "yes" if known else "no"
-    row["damage"] = comparison.count_noticed(form.load_by_hand or form.load, path, build)
+    row["damage"] = comparison.count_noticed(
+        form.load_by_hand or form.load, path, build
+    )
     table[form.name] = row
-lesson.table(["", *table[".keras"]], *([name, *row.values()] for name, row in table.items()))
+lesson.table(
+    ["", *table[".keras"]], *([name, *row.values()] for name, row in table.items())
+)
 lesson.note("architecture: the file alone is enough to predict.")
 lesson.note("compile: loss and optimizer, as in model.compile. optimizer: its state.")
-lesson.note("resumes: not one bit is different from a training that was never interrupted.")
+lesson.note(
+    "resumes: not one bit is different from a training that was never interrupted."
+)
 lesson.note("no class: it loads a subclassed model where the class is unknown.")
 lesson.note(
     f"damage: errors in {comparison.COPIES} copies with one changed byte in the largest file."
 )
-complete = [name for name, row in table.items() if list(row.values())[:5] == ["yes"] * 5]
+complete = [
+    name for name, row in table.items() if list(row.values())[:5] == ["yes"] * 5
+]
 lesson.check("only .keras has the first five, in one call", complete == [".keras"])
 
 # 0.05, 0.5 and 5 million parameters, and 50 with --large. Optimizer state counts twice as
@@ -99,7 +111,13 @@ for units in all_units:
         progress.add(1)
 for i, (parameters, *_) in enumerate(costs[ARRAYS.name]):
     lesson.table(
-        [f"{parameters:,} parameters", "bytes", "bytes / weights", "save, ms", "load, ms"],
+        [
+            f"{parameters:,} parameters",
+            "bytes",
+            "bytes / weights",
+            "save, ms",
+            "load, ms",
+        ],
         *(
             [
                 name,
@@ -108,10 +126,14 @@ for i, (parameters, *_) in enumerate(costs[ARRAYS.name]):
                 f"{save * 1e3:.1f}",
                 f"{load * 1e3:.1f}",
             ]
-            for name, (_, size, save, load) in ((name, rows[i]) for name, rows in costs.items())
+            for name, (_, size, save, load) in (
+                (name, rows[i]) for name, rows in costs.items()
+            )
         ),
     )
-lesson.note("np.savez: the weights and the optimizer's state as plain arrays, nothing else.")
+lesson.note(
+    "np.savez: the weights and the optimizer's state as plain arrays, nothing else."
+)
 ratios = {name: rows[-1][1] / rows[-1][0] / 4 for name, rows in costs.items()}
 state = [name for name, row in table.items() if row["optimizer"] != "no"]
 lesson.check(
@@ -137,23 +159,32 @@ lesson.step(4, "Which one, then?")
 
 
 def formats_with(**wanted):
-    return [name for name, row in table.items() if all(row[c] in wanted[c] for c in wanted)]
+    return [
+        name for name, row in table.items() if all(row[c] in wanted[c] for c in wanted)
+    ]
 
 
 alone = formats_with(**{"no class": ["yes"]})
 for wish, fit in {
-    "to go on training, from the file alone": formats_with(architecture=["yes"], resumes=["yes"]),
+    "to go on training, from the file alone": formats_with(
+        architecture=["yes"], resumes=["yes"]
+    ),
     "to go on training, and your program builds the model": formats_with(
         resumes=["yes", "by hand"]
     ),
     "an error when the file is damaged": formats_with(damage=[comparison.COPIES]),
     "to predict without your program": alone,
     "the smallest file that predicts": [name for name in alone if ratios[name] < 1.1],
-    "a small model that loads fastest": [min(alone, key=lambda name: costs[name][0][3])],
+    "a small model that loads fastest": [
+        min(alone, key=lambda name: costs[name][0][3])
+    ],
 }.items():
     lesson.note(f"If you want {wish}, use {' or '.join(fit)}.")
 keras_row, h5_row = (list(table[name].values()) for name in (".keras", ".h5"))
 lesson.check(
     "use .h5 only where a program asks for it: it keeps nothing that .keras does not keep",
-    all(a in ("yes", b, comparison.COPIES) for a, b in zip(keras_row, h5_row, strict=True)),
+    all(
+        a in ("yes", b, comparison.COPIES)
+        for a, b in zip(keras_row, h5_row, strict=True)
+    ),
 )

@@ -26,7 +26,9 @@ def predict(loaded, x):
         (name,) = loaded.get_input_details()
         (logits,) = loaded(**{name: x}).values()
         return logits
-    return np.array(getattr(loaded, "serve", loaded)(x))  # a SavedModel, or a Keras model
+    return np.array(
+        getattr(loaded, "serve", loaded)(x)
+    )  # a SavedModel, or a Keras model
 
 
 class Training(NamedTuple):
@@ -159,7 +161,11 @@ def cost(form, path, model, build):
 
 
 def _files(path):
-    return [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+    return (
+        [file for file in path.rglob("*") if file.is_file()]
+        if path.is_dir()
+        else [path]
+    )
 
 
 def write_csv(path, *rows):
@@ -180,10 +186,23 @@ def plot(path, costs):
     figure = Figure(figsize=(12, 6.2), dpi=100, layout="constrained")
     titles = "size, bytes", "time to save, seconds", "time to load, seconds"
     # Okabe and Ito's colours, which the colour-blind can tell apart; in print the markers do.
-    colors = "#0072b2", "#d55e00", "#009e73", "#cc79a7", "black", "#e69f00", "#56b4e9", "0.5"
-    for column, (axes, title) in enumerate(zip(figure.subplots(1, 3), titles, strict=True), 1):
+    colors = (
+        "#0072b2",
+        "#d55e00",
+        "#009e73",
+        "#cc79a7",
+        "black",
+        "#e69f00",
+        "#56b4e9",
+        "0.5",
+    )
+    for column, (axes, title) in enumerate(
+        zip(figure.subplots(1, 3), titles, strict=True), 1
+    ):
         ends = []
-        for (name, rows), color, marker in zip(costs.items(), colors, "os^DvPX*", strict=True):
+        for (name, rows), color, marker in zip(
+            costs.items(), colors, "os^DvPX*", strict=True
+        ):
             x, y = [row[0] for row in rows], [row[column] for row in rows]
             axes.plot(x, y, color=color, marker=marker, markersize=5, linewidth=1.2)
             ends.append((y[-1], name, color))
@@ -192,7 +211,9 @@ def plot(path, costs):
         axes.margins(y=0.08)
         axes.autoscale(False)
         to_axes = axes.transData + axes.transAxes.inverted()
-        ends = sorted((to_axes.transform((x[-1], y))[1], name, color) for y, name, color in ends)
+        ends = sorted(
+            (to_axes.transform((x[-1], y))[1], name, color) for y, name, color in ends
+        )
         for place, (end, name, color) in _labels(ends):
             axes.annotate(
                 name,

@@ -42,7 +42,9 @@ def save_checkpoint(model, path):
 
 def load_checkpoint(path, build):
     model = build()
-    tf.train.Checkpoint(model=model).read(path / "checkpoint").assert_existing_objects_matched()
+    tf.train.Checkpoint(model=model).read(
+        path / "checkpoint"
+    ).assert_existing_objects_matched()
     return model
 
 
@@ -94,7 +96,10 @@ def load_tfjs(path, build):
 
 
 def save_arrays(model, path):
-    np.savez(path, *(variable.numpy() for variable in model.variables + model.optimizer.variables))
+    np.savez(
+        path,
+        *(variable.numpy() for variable in model.variables + model.optimizer.variables),
+    )
 
 
 def load_arrays(path, build):
@@ -118,7 +123,13 @@ class Format(NamedTuple):
 
 
 FORMATS = [
-    Format(".weights.h5", "mnist.weights.h5", save_weights, load_weights, load_weights_and_state),
+    Format(
+        ".weights.h5",
+        "mnist.weights.h5",
+        save_weights,
+        load_weights,
+        load_weights_and_state,
+    ),
     Format("checkpoint", "checkpoint", save_checkpoint, load_checkpoint),
     Format(".keras", "mnist.keras", save_model, load_model),
     Format(".h5", "mnist.h5", save_model, load_model, load_h5_and_state),

@@ -26,6 +26,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 INSTALL = "Start the lesson with the Python in .venv, as README.md shows; it has all it takes."
 
+# What the arguments of a lesson can be: the names in models.py, the images of MNIST.
+MODELS = ["sequential", "functional", "subclassed"]
+TRAINING_IMAGES = 60_000
+
 # Keras's progress bar on a terminal, one line an epoch elsewhere.
 VERBOSE = 1 if sys.stdout.isatty() else 2
 
@@ -50,7 +54,9 @@ def _require_keras_3():
 
 def _exit_without_traceback(kind, error, traceback):
     if issubclass(kind, KeyboardInterrupt):
-        print("\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning.")
+        print(
+            "\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning."
+        )
     elif issubclass(kind, BrokenPipeError):
         pass  # whoever read this output is no more
     elif issubclass(kind, OSError) and error.strerror:
@@ -108,43 +114,43 @@ for _library in "tensorflow", "matplotlib":
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def arguments(doc, builds, images, **more):
-    """Read the arguments that every lesson has, and print the lesson's title.
+def arguments(doc, model=False, parser=None):
+    """Read the arguments of a lesson, and print its title.
 
     Args:
         doc: the lesson's docstring; its first line is the title.
-        builds: the names that `--model` accepts; the first one is the default.
-        images: how many training images there are.
-        **more: the lesson's own arguments: for each its name, and what
-            `argparse.ArgumentParser.add_argument` has to know about it.
+        model: whether the lesson takes `--model`.
+        parser: an `argparse.ArgumentParser` with the lesson's own arguments, if it
+            has any.
 
     Returns:
-        argparse.Namespace: `model` (str), `samples` (int), and `full` (bool): all
-        of MNIST is used, so that accuracies can be judged.
+        argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
+        that accuracies can be judged), `model` (str) if the lesson takes it, and the
+        lesson's own.
     """
-    names = list(builds)
     title = doc.splitlines()[0]
-    parser = argparse.ArgumentParser(description=title)
-    parser.add_argument(
-        "--model",
-        choices=names,
-        default=names[0],
-        help="how the classifier is built (default: %(default)s)",
-    )
+    parser = parser or argparse.ArgumentParser()
+    parser.description = title
+    if model:
+        parser.add_argument(
+            "--model",
+            choices=MODELS,
+            default=MODELS[0],
+            help="how the classifier is built (default: %(default)s)",
+        )
     parser.add_argument(
         "--samples",
-        type=number(images),
-        default=images,
+        type=number(TRAINING_IMAGES),
+        default=TRAINING_IMAGES,
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
-    for name, about in more.items():
-        parser.add_argument(f"--{name}", **about)
     args = parser.parse_args()
-    args.full = args.samples == images
+    args.full = args.samples == TRAINING_IMAGES
     print(title)
+    kind = f"{args.model} model, " if model else ""
     print(
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {args.model} model, "
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {kind}"
         f"{args.samples:,} training images"
     )
     return args
@@ -215,6 +221,20 @@ def check_equal(sentence, array, other):
     check(sentence, np.array_equal(array, other))
 
 
+def check_same_weights(sentence, model, other):
+    """Check that all weights of two models are equal to the last bit."""
+    difference = largest_difference(model.get_weights(), other.get_weights())
+    if difference:
+        note(f"The largest difference of a weight is {difference:.3g}.")
+    check(sentence, difference == 0)
+
+
+def check_other_weights(sentence, model, other):
+    """Check that a weight of two models differs, and print the largest difference."""
+    difference = largest_difference(model.get_weights(), other.get_weights())
+    check(f"{sentence}: weights differ by up to {difference:.3g}", difference > 0)
+
+
 def show_error(error):
     """Print what kind of error it is, and the beginning of its message."""
     if VERBOSE == 1:
@@ -268,7 +288,9 @@ def table(*rows):
 
     Floats are printed with six decimals.
     """
-    rows = [[f"{c:.6f}" if isinstance(c, float) else str(c) for c in row] for row in rows]
+    rows = [
+        [f"{c:.6f}" if isinstance(c, float) else str(c) for c in row] for row in rows
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -292,7 +314,9 @@ def plot_losses(path, losses, labels):
     figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
     above, below = figure.subplots(2, sharex=True)
     styles = [("0.6", "-", 4), ("#0072b2", "-", 1.5), ("#d55e00", "--", 1.5)]
-    for label, column, (color, line, width) in zip(labels, losses.T, styles, strict=True):
+    for label, column, (color, line, width) in zip(
+        labels, losses.T, styles, strict=True
+    ):
         style = {"color": color, "linestyle": line, "linewidth": width, "label": label}
         above.plot(batches, column, **style)
         below.plot(batches, column - losses[:, 0], **style)
@@ -345,7 +369,9 @@ def page_server(folder, port):
     try:
         return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
-        sys.exit(f"Port {port} cannot be used: {error.strerror}. Choose another one: --serve 8001")
+        sys.exit(
+            f"Port {port} cannot be used: {error.strerror}. Choose another one: --serve 8001"
+        )
 
 
 def start(script, *arguments, output=subprocess.PIPE, **environment):

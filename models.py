@@ -113,6 +113,30 @@ def subclassed(units=HIDDEN):
 BUILDS = {"sequential": sequential, "functional": functional, "subclassed": subclassed}
 
 
+def build(kind="sequential"):
+    """Return a new classifier.
+
+    Args:
+        kind: "sequential", "functional" or "subclassed".
+
+    Returns:
+        keras.Model: built, not compiled.
+    """
+    return BUILDS[kind]()
+
+
+def compiled(kind="sequential"):
+    """Return a new classifier, compiled as the video does it.
+
+    Args:
+        kind: "sequential", "functional" or "subclassed".
+
+    Returns:
+        keras.Model: built and compiled.
+    """
+    return compile_classifier(build(kind))
+
+
 def compile_classifier(model, steps_per_execution=125):
     """Compile `model` with the video's loss, optimizer and metric.
 

@@ -49,7 +49,9 @@ def save(model, folder):
     layers = _stack(model)
     configs = [{"class_name": "Dense", "config": _config(layer)} for layer in layers]
     configs[0]["config"]["batch_input_shape"] = [None, layers[0].kernel.shape[0]]
-    weights = {f"{layer.name}/{w.name}": w.numpy() for layer in layers for w in layer.weights}
+    weights = {
+        f"{layer.name}/{w.name}": w.numpy() for layer in layers for w in layer.weights
+    }
     manifest = [
         {"name": name, "shape": list(array.shape), "dtype": "float32"}
         for name, array in weights.items()
@@ -66,7 +68,9 @@ def save(model, folder):
     with open(Path(folder) / "weights.bin", "wb") as file:
         for array in weights.values():
             file.write(array.astype("<f4").tobytes())
-    (Path(folder) / "model.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+    (Path(folder) / "model.json").write_text(
+        json.dumps(description, indent=1), encoding="utf-8"
+    )
 
 
 def load(path):
@@ -89,16 +93,22 @@ def load(path):
         model = keras.Sequential([keras.Input(configs[0]["batch_input_shape"][1:])])
         for config in configs:
             model.add(keras.layers.Dense(**{key: config[key] for key in KEYS}))
-        variables = {f"{layer.name}/{w.name}": w for layer in model.layers for w in layer.weights}
+        variables = {
+            f"{layer.name}/{w.name}": w for layer in model.layers for w in layer.weights
+        }
         for group in description["weightsManifest"]:
             # Only the name counts: a file from others cannot point to another folder.
             files = (path.parent / Path(name).name for name in group["paths"])
             values = np.frombuffer(b"".join(file.read_bytes() for file in files), "<f4")
             for weight in group["weights"]:
                 if weight["dtype"] != "float32" or "quantization" in weight:
-                    raise ValueError(f"weight {weight['name']!r} is not stored as float32")
+                    raise ValueError(
+                        f"weight {weight['name']!r} is not stored as float32"
+                    )
                 size = int(np.prod(weight["shape"]))
-                variables.pop(weight["name"]).assign(values[:size].reshape(weight["shape"]))
+                variables.pop(weight["name"]).assign(
+                    values[:size].reshape(weight["shape"])
+                )
                 values = values[size:]
             if values.size:
                 raise ValueError(f"{values.size} numbers too many in {group['paths']}")
@@ -117,7 +127,9 @@ def _dense_configs(topology):
     layers = topology.get("model_config", topology)["config"]["layers"]
     for layer in layers:
         if layer["class_name"] != "Dense":
-            raise ValueError(f"layer {layer['config']['name']!r} is a {layer['class_name']}")
+            raise ValueError(
+                f"layer {layer['config']['name']!r} is a {layer['class_name']}"
+            )
     return [layer["config"] for layer in layers]
 
 
@@ -137,7 +149,9 @@ def _stack(model):
                 f"Layer {layer.name!r} is a {kind}; only Dense layers can be written."
             )
         if not layer.built:
-            raise ValueError(f"Layer {layer.name!r} has no weights yet; call the model once.")
+            raise ValueError(
+                f"Layer {layer.name!r} has no weights yet; call the model once."
+            )
         if layer.get_config()["activation"] not in ACTIVATIONS:
             raise ValueError(
                 f"Layer {layer.name!r} has an activation that is none of {', '.join(ACTIVATIONS)}."
@@ -148,7 +162,9 @@ def _stack(model):
                 raise ValueError(
                     f"Layer {layer.name!r} has a setting that cannot be written: {key}."
                 )
-    inputs = outputs = np.random.default_rng(0).random((8, layers[0].kernel.shape[0]), "float32")
+    inputs = outputs = np.random.default_rng(0).random(
+        (8, layers[0].kernel.shape[0]), "float32"
+    )
     try:
         for layer in layers:
             outputs = layer(outputs)

@@ -100,7 +100,9 @@ def _resume_from_model_checkpoint(folder, model):
     if path.exists():
         model = keras.models.load_model(path)
     # The file does not say from which epoch it is. But Adam counts batches.
-    epoch = int(model.optimizer.iterations) // _batches(np.load(folder.parent / "data.npz")["y"])
+    epoch = int(model.optimizer.iterations) // _batches(
+        np.load(folder.parent / "data.npz")["y"]
+    )
     return model, epoch, keras.callbacks.ModelCheckpoint(path)
 
 
@@ -109,7 +111,11 @@ def _resume_from_backup(folder, model):
     callback.set_model(model)
     callback.on_train_begin()  # as `fit` begins: load what there is
     path = folder / "training_metadata.json"
-    return model, json.loads(path.read_text())["epoch"] if path.exists() else 0, callback
+    return (
+        model,
+        json.loads(path.read_text())["epoch"] if path.exists() else 0,
+        callback,
+    )
 
 
 def kill_training(script, folder, build, kills):

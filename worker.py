@@ -35,7 +35,9 @@ def train(folder, build):
         if checkpoint.exists():
             model = keras.models.load_model(checkpoint)
         model.optimizer.build(model.trainable_variables)
-    losses = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="none")
+    losses = keras.losses.SparseCategoricalCrossentropy(
+        from_logits=True, reduction="none"
+    )
 
     # `fit` does not work with this strategy in Keras 3. So here is what it would do.
     def train_on_share(x, y):
@@ -43,12 +45,16 @@ def train(folder, build):
             loss = tf.reduce_sum(losses(y, model(x, training=True))) / BATCH
         gradients = tape.gradient(loss, model.trainable_variables)
         # This waits for the other workers, and adds up the gradients of all.
-        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        model.optimizer.apply_gradients(
+            zip(gradients, model.trainable_variables, strict=True)
+        )
         return loss
 
     @tf.function
     def train_on_batch(x, y):
-        return strategy.reduce("SUM", strategy.run(train_on_share, args=(x, y)), axis=None)
+        return strategy.reduce(
+            "SUM", strategy.run(train_on_share, args=(x, y)), axis=None
+        )
 
     share = BATCH // workers
     for step in range(model.optimizer.iterations.numpy(), STEPS):
@@ -79,5 +85,7 @@ if __name__ == "__main__":
         train(Path(sys.argv[1]), sys.argv[2])
     except tf.errors.OpError as error:
         reason = error.message[max(error.message.find("Collective ops"), 0) :]
-        lesson.note(f"a worker stopped: {type(error).__name__}: {lesson.headline(reason, 150)}")
+        lesson.note(
+            f"a worker stopped: {type(error).__name__}: {lesson.headline(reason, 150)}"
+        )
         sys.exit(1)

@@ -22,11 +22,28 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-SOURCES = [*LESSONS, *(path.name for path in ROOT.glob("[a-z]*.py")), "datasets", "web"]
+SCRIPTS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
+LESSONS = [
+    name for name in SCRIPTS if name != "02_resume.py"
+]  # lesson 2 starts that one
+# Those that can be started: the others help them.
+EXPERIMENTS = [
+    f"experiments.{path.stem}"
+    for path in sorted(ROOT.glob("experiments/*.py"))
+    if "__main__" in path.read_text(encoding="utf-8")
+]
+SOURCES = [
+    *SCRIPTS,
+    *(path.name for path in ROOT.glob("[a-z]*.py")),
+    "experiments",
+    "datasets",
+    "web",
+]
 
-
-PAGES = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md")]
+PAGES = [
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "README.zh-CN.md")
+]
 README = PAGES[0]
 
 
@@ -73,20 +90,32 @@ class Folder:
         for name in SOURCES:
             source, copy = ROOT / name, self.path / name
             if source.is_dir():
-                shutil.copytree(source, copy, ignore=shutil.ignore_patterns("tf.min.js"))
+                shutil.copytree(
+                    source, copy, ignore=shutil.ignore_patterns("tf.min.js")
+                )
             else:
                 shutil.copy(source, copy)
 
     def environment(self, **changes):
-        keep = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TF_"))}
+        keep = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TF_"))
+        }
         home = {"HOME": str(self.home), "USERPROFILE": str(self.home)}
         return {**keep, **home, "PYTHONUTF8": "1", **changes}
 
     def run(self, script, *arguments, python=sys.executable, **environment):
-        """Run a lesson; return the finished process, with its output as text."""
+        """Run a lesson, or an experiment ("experiments.pairs").
+
+        Returns:
+            subprocess.CompletedProcess: with its output as text.
+        """
+        if script in EXPERIMENTS:
+            command, directory = ["-m", script], self.path
+        else:
+            command, directory = [str(self.path / script)], self.elsewhere
         return subprocess.run(
-            [*OFFLINE, python, str(self.path / script), *arguments],
-            cwd=self.elsewhere,
+            [*OFFLINE, python, *command, *arguments],
+            cwd=directory,
             env=self.environment(**environment),
             capture_output=True,
             encoding="utf-8",
@@ -145,23 +174,27 @@ def change_one_byte(file):
 
 def numbers(pattern, text):
     """Return the groups of a pattern that is found in a text, as numbers."""
-    return [float(number.replace(",", "")) for number in re.search(pattern, text).groups()]
+    return [
+        float(number.replace(",", "")) for number in re.search(pattern, text).groups()
+    ]
 
 
 def pytest_addoption(parser):
     parser.addoption(
         "--renew",
         action="store_true",
-        help="write tests/transcripts, figures/resume.png and figures/page.png anew",
+        help="write output, figures/resume.png and figures/page.png anew",
     )
 
 
 class ByLesson(LoadScopeScheduling):
-    """Gives all tests of a lesson to the same test process: that one has run the lesson."""
+    """Gives all tests of a lesson or experiment to the test process that has run it."""
 
     def _split_scope(self, nodeid):
-        lesson_of_test = re.search(r"lesson_(\d)|\[0(\d)_", nodeid)
-        return lesson_of_test[1] or lesson_of_test[2] if lesson_of_test else nodeid
+        lesson_of_test = re.search(
+            r"lesson_(\d+)|\[(\d\d)_|experiments?[._](\w+)", nodeid
+        )
+        return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid
 
 
 def pytest_xdist_make_scheduler(config, log):
@@ -182,9 +215,10 @@ def shared_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory):
-    """Return a function: the finished process of a lesson with its defaults, and its folder.
+    """Return a function that runs a lesson or an experiment with its defaults.
 
-    Each lesson runs once, alone in a copy of the lessons.
+    It returns the finished process, with the `folder` that it has written to. Each runs
+    once, alone in a copy of the lessons.
     """
     finished = {}
 
@@ -192,7 +226,8 @@ def default_run(tmp_path_factory):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             finished[script] = folder.run(script)
-            finished[script].folder = folder.path / "saved" / Path(script).stem
+            written = script.removesuffix(".py").replace(".", "/")
+            finished[script].folder = folder.path / "saved" / written
         return finished[script]
 
     return run

@@ -29,7 +29,9 @@ def test_both_pages_have_the_same_number_of_sections():
     assert len(ENGLISH) == len(CHINESE)
 
 
-@pytest.mark.parametrize("english, chinese", list(zip(ENGLISH, CHINESE, strict=True)), ids=TITLES)
+@pytest.mark.parametrize(
+    "english, chinese", list(zip(ENGLISH, CHINESE, strict=True)), ids=TITLES
+)
 class TestSection:
     def test_blocks_of_code_are_equal(self, english, chinese):
         assert FENCED.findall(chinese) == FENCED.findall(english)
@@ -40,7 +42,9 @@ class TestSection:
     def test_numbers_are_equal(self, english, chinese):
         numbers = [
             Counter(
-                re.findall(r"\d+(?:\.\d+)*", re.sub(r"(`+).+?\1|\(http.+?\)", "", prose(page)))
+                re.findall(
+                    r"\d+(?:\.\d+)*", re.sub(r"(`+).+?\1|\(http.+?\)", "", prose(page))
+                )
             )
             for page in (english, chinese)
         ]
@@ -48,14 +52,22 @@ class TestSection:
 
     def test_links_are_equal(self, english, chinese):
         links = [
-            [target for target in re.findall(r"\]\((.+?)\)", page) if "README." not in target[:7]]
+            [
+                target
+                for target in re.findall(r"\]\((.+?)\)", page)
+                if "README." not in target[:7]
+            ]
             for page in (english, chinese)
         ]
-        files = [[target for target in page if not target.startswith("#")] for page in links]
+        files = [
+            [target for target in page if not target.startswith("#")] for page in links
+        ]
         assert files[0] == files[1]
         assert len(links[0]) == len(links[1])
 
-    def test_tables_have_the_same_cells_and_the_same_code_in_each(self, english, chinese):
+    def test_tables_have_the_same_cells_and_the_same_code_in_each(
+        self, english, chinese
+    ):
         assert len(cells(chinese)) == len(cells(english))
         for ours, theirs in zip(cells(english), cells(chinese), strict=True):
             assert [code(cell) for cell in ours] == [code(cell) for cell in theirs]

@@ -1,5 +1,6 @@
 """MNIST is complete, and a damaged file gives one clear sentence."""
 
+import lesson
 import data
 
 import numpy as np
@@ -34,7 +35,9 @@ def test_samples_takes_the_first_training_images_and_all_test_images(mnist):
 
 @pytest.mark.parametrize("samples", [0, -1, 60_001, 2.5, "7"])
 def test_a_wrong_number_of_samples_is_refused(samples):
-    with pytest.raises(ValueError, match="samples must be a whole number from 1 to 60000"):
+    with pytest.raises(
+        ValueError, match="samples must be a whole number from 1 to 60000"
+    ):
         data.load_mnist(samples)
 
 
@@ -81,3 +84,7 @@ def test_a_bad_data_file_leaves_what_was_saved_before(folder):
     change_one_byte(folder.path / "datasets" / "mnist.npz")
     assert folder.run("01_save_load_weights.py", "--samples", "32").returncode == 1
     assert all(path.read_bytes() == content for path, content in saved.items())
+
+
+def test_the_lessons_know_how_many_images_there_are():
+    assert lesson.TRAINING_IMAGES == data.TRAINING_IMAGES

@@ -82,11 +82,16 @@ def files(tmp_path_factory, few):
     """A folder with the files that the table speaks of."""
     folder = tmp_path_factory.mktemp("files")
     x_train, y_train = few[0][:320], few[1][:320]
-    for name, build in (("mnist", models.sequential), ("subclassed", models.subclassed)):
+    for name, build in (
+        ("mnist", models.sequential),
+        ("subclassed", models.subclassed),
+    ):
         model = models.compile_classifier(build())
         model.fit(x_train, y_train, verbose=0)
         for ending in ".keras", ".weights.h5":
-            (model.save if ending == ".keras" else model.save_weights)(folder / f"{name}{ending}")
+            (model.save if ending == ".keras" else model.save_weights)(
+                folder / f"{name}{ending}"
+            )
         if name == "mnist":
             model.export(folder / "exported", verbose=False)
             model.export(folder / "mnist.tflite", format="litert", verbose=False)
@@ -100,7 +105,10 @@ def files(tmp_path_factory, few):
     (folder / "mnist.h5").rename(folder / "model.h5")
     twice = [keras.Input((784,)), keras.layers.Lambda(lambda x: 2 * x)]
     keras.Sequential(twice).save(folder / "lambda.keras")
-    for cls, name in ((WithoutFromConfig, "no-from-config"), (WithoutGetConfig, "no-get-config")):
+    for cls, name in (
+        (WithoutFromConfig, "no-from-config"),
+        (WithoutGetConfig, "no-get-config"),
+    ):
         model = cls(hidden=32)
         model.build((None, 784))
         model.save(folder / f"{name}.h5")
@@ -110,7 +118,9 @@ def files(tmp_path_factory, few):
         zipfile.ZipFile(folder / "unregistered.keras", "w") as target,
     ):
         for name in source.namelist():
-            content = source.read(name).replace(b"lessons>Classifier", b"others>Classifier")
+            content = source.read(name).replace(
+                b"lessons>Classifier", b"others>Classifier"
+            )
             target.writestr(name, content)
     shutil.copy(data.keras2_file(), folder)
     return folder
@@ -131,7 +141,9 @@ def names(files, few, tmp_path, monkeypatch):
         "arrays": model.get_weights(),
         "fresh": models.compile_classifier(models.sequential()),
         "unbuilt": Unregistered(),
-        "own_classes": {cls.__name__: cls for cls in (WithoutFromConfig, WithoutGetConfig)},
+        "own_classes": {
+            cls.__name__: cls for cls in (WithoutFromConfig, WithoutGetConfig)
+        },
         "uncalled": models.subclassed(),
         "uncompiled": models.sequential(),
     }
@@ -141,7 +153,9 @@ def said(program, names):
     """Run a program, and return all that it warns of, and the error that it ends with."""
     messages = []
     handler = logging.Handler()
-    handler.emit = lambda record: messages.append(f"{record.levelname}:absl:{record.getMessage()}")
+    handler.emit = lambda record: messages.append(
+        f"{record.levelname}:absl:{record.getMessage()}"
+    )
     logger = logging.getLogger("absl")
     logger.addHandler(handler)
     try:
@@ -152,7 +166,9 @@ def said(program, names):
         messages.append(f"{type(error).__name__}: {error}")
     finally:
         logger.removeHandler(handler)
-    return messages + [f"{w.category.__name__}: {str(w.message).strip()}" for w in caught]
+    return messages + [
+        f"{w.category.__name__}: {str(w.message).strip()}" for w in caught
+    ]
 
 
 def test_there_is_a_way_to_each_message():
@@ -160,17 +176,22 @@ def test_there_is_a_way_to_each_message():
 
 
 @pytest.mark.parametrize(
-    "row, provoke", [(row, way) for row, way in zip(ERRORS, PROVOKE, strict=False) if way]
+    "row, provoke",
+    [(row, way) for row, way in zip(ERRORS, PROVOKE, strict=False) if way],
 )
 def test_a_message_begins_as_the_table_says(row, provoke, names):
     (message,) = code(row[0])
-    assert any(line.startswith(message) for line in said(provoke, names)), said(provoke, names)
+    assert any(line.startswith(message) for line in said(provoke, names)), said(
+        provoke, names
+    )
 
 
 @pytest.mark.parametrize("row", ERRORS)
 def test_a_fix_works_without_the_message(row, names):
     (message,) = code(row[0])
-    programs = [program for program in code(row[2]) if "(" in program or "import" in program]
+    programs = [
+        program for program in code(row[2]) if "(" in program or "import" in program
+    ]
     assert programs
     if programs[-1].startswith("model.load_weights("):
         names["model"] = names["fresh"]
@@ -179,9 +200,13 @@ def test_a_fix_works_without_the_message(row, names):
             messages = said(program, names)
             assert not [m for m in messages if "Error" in m.split(": ")[0]], messages
             assert not any(m.startswith(message) for m in messages)
-    loads = re.fullmatch(r"(\w+)\.(load_weights\(.mnist.*|set_weights\(.*)", programs[-1])
+    loads = re.fullmatch(
+        r"(\w+)\.(load_weights\(.mnist.*|set_weights\(.*)", programs[-1]
+    )
     if loads:  # and it has loaded something
-        for array, wanted in zip(names[loads[1]].get_weights(), names["arrays"], strict=True):
+        for array, wanted in zip(
+            names[loads[1]].get_weights(), names["arrays"], strict=True
+        ):
             np.testing.assert_array_equal(array, wanted)
 
 

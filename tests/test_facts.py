@@ -60,7 +60,9 @@ def test_keras_file_then_fit_resumes_to_the_last_bit(saved, distance):
 
 def test_weights_file_into_a_compiled_model_skips_adam_with_a_warning(saved, distance):
     model = models.compile_classifier(models.sequential())
-    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer 'adam"):
+    with pytest.warns(
+        UserWarning, match="Skipping variable loading for optimizer 'adam"
+    ):
         model.load_weights(saved[0] / "m.weights.h5")
     assert distance(model) > 0.05
 
@@ -73,7 +75,9 @@ def test_weights_file_after_optimizer_build_resumes_to_the_last_bit(saved, dista
     assert distance(model) == 0
 
 
-def test_h5_file_then_fit_fails_because_the_optimizer_was_built_for_no_variables(saved, few):
+def test_h5_file_then_fit_fails_because_the_optimizer_was_built_for_no_variables(
+    saved, few
+):
     model = keras.models.load_model(saved[0] / "m.h5")
     names = [variable.name for variable in model.optimizer.variables]
     assert names == ["iteration", "learning_rate"]
@@ -109,7 +113,9 @@ def test_one_fit_of_two_epochs_equals_two_fits_of_one(saved, few):
 # Weights
 
 
-def test_a_subclassed_model_without_a_build_method_loads_nothing_without_an_error(saved):
+def test_a_subclassed_model_without_a_build_method_loads_nothing_without_an_error(
+    saved,
+):
     class NoBuild(models.Classifier):
         build = keras.Model.build
 
@@ -123,7 +129,9 @@ def test_a_subclassed_model_without_a_build_method_loads_nothing_without_an_erro
     assert not np.allclose(model(x), wanted)
 
 
-def test_a_subclassed_models_file_loads_elsewhere_if_attributes_sort_after_layers(tmp_path):
+def test_a_subclassed_models_file_loads_elsewhere_if_attributes_sort_after_layers(
+    tmp_path,
+):
     # A layer is saved under the first name that leads to it, in alphabetical order:
     # `hidden` comes before `layers`, `my_hidden` does not.
     class Renamed(keras.Model):
@@ -193,7 +201,9 @@ def test_without_get_config_a_subclassed_model_comes_back_with_its_defaults(tmp_
     wanted = model(x)
     model.save(tmp_path / "m.keras")
     custom_objects = {"Activated": Activated}
-    loaded = keras.models.load_model(tmp_path / "m.keras", custom_objects=custom_objects)
+    loaded = keras.models.load_model(
+        tmp_path / "m.keras", custom_objects=custom_objects
+    )
     assert loaded.get_config()["activation"] == "relu"
     assert lesson.largest_difference(loaded.get_weights(), model.get_weights()) == 0
     assert not np.allclose(loaded(x), wanted)
@@ -211,7 +221,9 @@ def test_saving_as_h5_first_makes_the_keras_file_forget_the_optimizer(tmp_path, 
             config = json.loads(archive.read("config.json"))
             kept.append("optimizer" in config["compile_config"])
     assert kept == [True, False]
-    with pytest.warns(UserWarning, match="Skipping variable loading for optimizer 'rm_sprop'"):
+    with pytest.warns(
+        UserWarning, match="Skipping variable loading for optimizer 'rm_sprop'"
+    ):
         loaded = keras.models.load_model(tmp_path / "after.keras")
     assert type(loaded.optimizer).__name__ == "RMSprop"
 
@@ -279,7 +291,11 @@ for name, adam in (("new", keras.optimizers.Adam), ("old", keras.optimizers.lega
     np.savez(name + ".npz", *model.get_weights())
 """
     subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}"],
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}",
+        ],
         cwd=folder,
         check=True,
         capture_output=True,
@@ -297,7 +313,9 @@ def load_h5():
     return names["load_h5"]
 
 
-@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`", "ignore:Argument `decay`")
+@pytest.mark.filterwarnings(
+    "ignore:Do not pass an `input_shape`", "ignore:Argument `decay`"
+)
 @pytest.mark.parametrize("name, bound", [("new", 1e-4), ("old", 0.02)])
 def test_lesson_3_resumes_a_file_of_keras_2_with_its_adam(
     keras_2, load_h5, name, bound, mnist, few
@@ -307,7 +325,9 @@ def test_lesson_3_resumes_a_file_of_keras_2_with_its_adam(
         keras.models.load_model(keras_2 / f"{name}.h5")
     model = load_h5(keras_2 / f"{name}.h5")
     wanted = np.load(keras_2 / f"{name}.npy")
-    assert np.allclose(model.predict(x_test, batch_size=1000, verbose=0), wanted, atol=1e-4)
+    assert np.allclose(
+        model.predict(x_test, batch_size=1000, verbose=0), wanted, atol=1e-4
+    )
     fresh = keras.models.load_model(keras_2 / f"{name}.h5", compile=False)
     models.compile_classifier(fresh)
     fit(model, few)

@@ -34,10 +34,17 @@ def test_lesson_4_kills_often_and_inside_saves_and_loses_nothing(default_run):
 
 def test_lesson_4_counts_what_loading_notices(default_run):
     text = default_run(SCRIPT).stdout.split("5. What")[1]
-    for name in (".keras", "checkpoint", "SavedModel's weights", ".weights.h5 and sha256"):
+    for name in (
+        ".keras",
+        "checkpoint",
+        "SavedModel's weights",
+        ".weights.h5 and sha256",
+    ):
         assert numbers(rf" {re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text)[1] == 0
     for name in (".h5", ".weights.h5"):
-        noticed, wrong, cut = numbers(rf" {re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text)
+        noticed, wrong, cut = numbers(
+            rf" {re.escape(name)} +(\d+) +(\d+) +(\d+)\n", text
+        )
         assert noticed < 5
         assert wrong > 20
         assert cut == 40
@@ -59,7 +66,9 @@ def trained(build="sequential"):
 
 
 @pytest.mark.parametrize("build", models.BUILDS)
-def test_training_that_was_stopped_goes_on_to_the_last_bit(tmp_path, lesson_4, few, build):
+def test_training_that_was_stopped_goes_on_to_the_last_bit(
+    tmp_path, lesson_4, few, build
+):
     ends = []
     for stops in ([2], [1, 2]):
         folder = tmp_path / str(len(stops))
@@ -92,7 +101,9 @@ def test_garbage_gives_a_clear_line_and_the_checkpoint_before_it_is_used(
     assert lesson_4["resume_safely"](folder, None)[1] == 2
 
 
-def test_files_that_cannot_be_used_are_not_taken_for_a_new_training(tmp_path, lesson_4, few):
+def test_files_that_cannot_be_used_are_not_taken_for_a_new_training(
+    tmp_path, lesson_4, few
+):
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     for name in ("newest.keras", "previous.keras"):
@@ -115,7 +126,16 @@ def on_a_disk_of(kilobytes, options, place, command, **arguments):
     """Run a command with a small disk in the place of a folder."""
     mount = f'mount -t tmpfs -o size={kilobytes}k,{options} tmpfs "$0" && exec "$@"'
     return subprocess.run(
-        ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, str(place), *command],
+        [
+            "unshare",
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            mount,
+            str(place),
+            *command,
+        ],
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -146,7 +166,9 @@ print("epoch", epoch, "batches", int(model.optimizer.iterations))
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(disks, tmp_path):
-    program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path\n"
+    program = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from pathlib import Path\n"
+    )
     program += DEFINITIONS + FILL_THE_DISK
     (tmp_path / "disk").mkdir()
     # Room for two checkpoints of 632 kB and for a part of the third.
@@ -163,13 +185,20 @@ def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(disks, tmp_path):
     "kilobytes, options, reason",
     [(800, "rw", "No space left on device"), (800, "ro", "Read-only file system")],
 )
-def test_a_disk_that_takes_no_more_gives_one_sentence(disks, tmp_path, kilobytes, options, reason):
+def test_a_disk_that_takes_no_more_gives_one_sentence(
+    disks, tmp_path, kilobytes, options, reason
+):
     folder = Folder(tmp_path)
     saved = folder.path / "saved"
     saved.mkdir()
     command = [sys.executable, str(folder.path / SCRIPT), "--samples", "320"]
     finished = on_a_disk_of(
-        kilobytes, options, saved, command, cwd=folder.elsewhere, env=folder.environment()
+        kilobytes,
+        options,
+        saved,
+        command,
+        cwd=folder.elsewhere,
+        env=folder.environment(),
     )
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()

@@ -22,7 +22,11 @@ SCRIPT = "05_distributed_training.py"
 def test_lesson_5_resumes_with_and_without_a_strategy(default_run):
     text = default_run(SCRIPT).stdout
     assert "Replicas: 2" in text
-    for how in ("without a strategy", "under MirroredStrategy", "under OneDeviceStrategy"):
+    for how in (
+        "without a strategy",
+        "under MirroredStrategy",
+        "under OneDeviceStrategy",
+    ):
         difference, steps = numbers(
             rf"loaded {how} and resumed: weights\s+differ\s+by\s+at\s+most\s+([\d.e-]+),\s+and"
             r"\s+Adam\s+counts\s+(\d+)\s+steps",
@@ -33,12 +37,16 @@ def test_lesson_5_resumes_with_and_without_a_strategy(default_run):
 
 
 def test_lesson_5_trains_on_two_real_processes_in_step(default_run):
-    text = default_run(SCRIPT).stdout.split("2. Two processes")[1].split("3. A worker")[0]
+    text = (
+        default_run(SCRIPT).stdout.split("2. Two processes")[1].split("3. A worker")[0]
+    )
     lines = re.findall(r"worker (\d): (step \d+, loss [\d.]+)", text)
     said = {rank: [line for who, line in lines if who == rank] for rank in "01"}
     assert said["0"] == said["1"]
     assert len(said["0"]) == 6
-    together, alone = numbers(r"on one device: ([\d.]+)% right; trained alone: ([\d.]+)%", text)
+    together, alone = numbers(
+        r"on one device: ([\d.]+)% right; trained alone: ([\d.]+)%", text
+    )
     assert abs(together - alone) < 1
 
 
@@ -71,7 +79,9 @@ def test_lesson_5_says_which_port_is_taken(shared_folder):
 def test_lesson_5_leaves_no_process_behind_when_it_is_stopped(folder, how):
     need(os.name == "posix", "this test sends signals")
     how = getattr(signal, how)
-    status, _, errors, alive = stop_in_the_middle(folder, SCRIPT, "worker 0: step 100", how)
+    status, _, errors, alive = stop_in_the_middle(
+        folder, SCRIPT, "worker 0: step 100", how
+    )
     assert status == -how
     assert alive == []
     assert "Traceback" not in errors
@@ -89,7 +99,11 @@ def test_a_worker_that_waits_in_vain_is_ended(tmp_path):
         print(lesson.wait_for([worker], seconds=6), time.monotonic() - start < 10)
     """)
     finished = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert finished.stderr == ""
     *_, last = finished.stdout.splitlines()
@@ -168,9 +182,13 @@ def test_fit_under_multi_worker_mirrored_strategy_does_not_work():
     cluster = {"worker": [f"127.0.0.1:{port}" for port in lesson.free_ports()]}
     workers = []
     for rank in range(2):
-        config = json.dumps({"cluster": cluster, "task": {"type": "worker", "index": rank}})
+        config = json.dumps(
+            {"cluster": cluster, "task": {"type": "worker", "index": rank}}
+        )
         strategy = "tf.distribute.MultiWorkerMirroredStrategy()"
-        workers.append(fit({"TF_CONFIG": config}, devices="", strategy=strategy, steps=1))
+        workers.append(
+            fit({"TF_CONFIG": config}, devices="", strategy=strategy, steps=1)
+        )
     for worker in workers:
         assert "PerReplica" in worker.communicate(timeout=60)[0]
 

@@ -36,7 +36,8 @@ from playwright.sync_api import sync_playwright
 SCRIPT = "06_deploy_lite_and_js.py"
 LIBRARY = ROOT / "web" / "tf.min.js"
 CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
 )
 # A browser that does nothing but show the page.
 FLAGS = [
@@ -50,13 +51,34 @@ FLAGS = [
 ]
 # How somebody draws: lines from point to point, across a pad that is 1 wide and 1 high.
 DRAWINGS = {
-    0: [[(0.5 + 0.22 * math.sin(t / 3.3), 0.5 - 0.33 * math.cos(t / 3.3)) for t in range(22)]],
+    0: [
+        [
+            (0.5 + 0.22 * math.sin(t / 3.3), 0.5 - 0.33 * math.cos(t / 3.3))
+            for t in range(22)
+        ]
+    ],
     1: [[(0.5, 0.15), (0.5, 0.85)]],
     2: [
-        [(0.3, 0.3), (0.4, 0.18), (0.6, 0.18), (0.68, 0.32), (0.6, 0.5), (0.3, 0.82), (0.72, 0.82)]
+        [
+            (0.3, 0.3),
+            (0.4, 0.18),
+            (0.6, 0.18),
+            (0.68, 0.32),
+            (0.6, 0.5),
+            (0.3, 0.82),
+            (0.72, 0.82),
+        ]
     ],
     3: [
-        [(0.3, 0.2), (0.6, 0.15), (0.68, 0.3), (0.45, 0.47), (0.7, 0.7), (0.55, 0.85), (0.3, 0.8)]
+        [
+            (0.3, 0.2),
+            (0.6, 0.15),
+            (0.68, 0.3),
+            (0.45, 0.47),
+            (0.7, 0.7),
+            (0.55, 0.85),
+            (0.3, 0.8),
+        ]
     ],
     4: [[(0.3, 0.2), (0.3, 0.5), (0.7, 0.5)], [(0.68, 0.2), (0.68, 0.85)]],
     5: [
@@ -79,13 +101,19 @@ DRAWINGS = {
 
 def test_all_three_builds_run_on_litert(default_run):
     text = default_run(SCRIPT).stdout
-    rows = re.findall(r"^   (\w+)_(float32|int8)\.tflite +([\d,]+) +(\S+) +([\d.]+)%", text, re.M)
+    rows = re.findall(
+        r"^   (\w+)_(float32|int8)\.tflite +([\d,]+) +(\S+) +([\d.]+)%", text, re.M
+    )
     assert [row[:2] for row in rows] == [
         (b, k) for b in models.BUILDS for k in ("float32", "int8")
     ]
     for _, kind, size, difference, accuracy in rows:
         assert (float(difference) < 1e-4) == (kind == "float32")
-        assert (200_000 if kind == "float32" else 50_000) < int(size.replace(",", "")) < 210_000
+        assert (
+            (200_000 if kind == "float32" else 50_000)
+            < int(size.replace(",", ""))
+            < 210_000
+        )
         assert 94 < float(accuracy) < 96
 
 
@@ -103,7 +131,9 @@ def served(tmp_path_factory):
     """The lesson while it serves its page, with the files that it has written."""
     folder = Folder(tmp_path_factory.mktemp("served"))
     port, _ = lesson.free_ports()
-    process, output = start_and_read_until(folder, SCRIPT, "Ctrl-C", "--serve", str(port))
+    process, output = start_and_read_until(
+        folder, SCRIPT, "Ctrl-C", "--serve", str(port)
+    )
     process.folder = folder.path / "saved" / SCRIPT.removesuffix(".py")
     process.address = re.search(r"http://127.0.0.1:\d+/", output)[0]
     yield process
@@ -113,7 +143,9 @@ def served(tmp_path_factory):
 
 def test_the_page_is_served_on_127_0_0_1_only(served):
     listening = psutil.Process(served.pid).net_connections()
-    assert [c.laddr.ip for c in listening if c.status == psutil.CONN_LISTEN] == ["127.0.0.1"]
+    assert [c.laddr.ip for c in listening if c.status == psutil.CONN_LISTEN] == [
+        "127.0.0.1"
+    ]
 
 
 def test_ctrl_c_ends_the_server_cleanly(folder):
@@ -161,7 +193,10 @@ def test_a_wrong_taught_file_gets_one_sentence_before_the_training(
         path.write_text(content)
     elif content:
         pixels, digits = content
-        tfjs.save(keras.Sequential([keras.Input((pixels,)), keras.layers.Dense(digits)]), tmp_path)
+        tfjs.save(
+            keras.Sequential([keras.Input((pixels,)), keras.layers.Dense(digits)]),
+            tmp_path,
+        )
     finished = shared_folder.run(SCRIPT, "--taught", str(path))
     assert finished.returncode == 1
     assert message in finished.stderr
@@ -208,7 +243,9 @@ def watch(page):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on(
         "console",
-        lambda m: m.type in ("warning", "error") and errors.append(f"{m.type}: {m.text}"),
+        lambda m: (
+            m.type in ("warning", "error") and errors.append(f"{m.type}: {m.text}")
+        ),
     )
     return errors
 
@@ -287,7 +324,9 @@ def test_a_drawing_is_scaled_and_centred_as_mnist_is(page, mnist):
     side, centre = rows_columns_and_centre(mnist[1][0])
     for digit in DRAWINGS:
         draw(page, digit)
-        drawn_side, drawn_centre = rows_columns_and_centre(page.evaluate("Array.from(digit())"))
+        drawn_side, drawn_centre = rows_columns_and_centre(
+            page.evaluate("Array.from(digit())")
+        )
         assert abs(drawn_side - side) < 1.1
         assert abs(drawn_centre - centre) < 0.5
 
@@ -316,7 +355,9 @@ def test_a_finger_draws_on_a_phone_and_all_is_on_one_screen(browser, served, lib
     touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     assert answer(page).startswith("This is a 7, I think")
     page.click("#labels button:nth-child(3)")
-    page.wait_for_function("document.querySelector('#taught').textContent.includes('Trained')")
+    page.wait_for_function(
+        "document.querySelector('#taught').textContent.includes('Trained')"
+    )
     width, height = page.evaluate(
         "[document.documentElement.scrollWidth, document.documentElement.scrollHeight]"
     )
@@ -331,13 +372,17 @@ def test_teaching_changes_the_prediction_and_forgetting_brings_it_back(page, mni
     before = predict(page, images)
     draw(page, 7)
     page.click("#labels button:nth-child(3)")
-    page.wait_for_function("document.querySelector('#taught').textContent.includes('Trained')")
+    page.wait_for_function(
+        "document.querySelector('#taught').textContent.includes('Trained')"
+    )
     losses = re.findall(r"\d+\.\d+", page.inner_text("#taught"))
     assert float(losses[0]) > 1 > float(losses[1])
     assert answer(page).startswith("This is a 2, I think")
     assert np.abs(predict(page, images) - before).max() > 0.1
     page.click("#forget")
-    page.wait_for_function("document.querySelector('#taught').textContent.includes('again')")
+    page.wait_for_function(
+        "document.querySelector('#taught').textContent.includes('again')"
+    )
     assert answer(page).startswith("This is a 7, I think")
     np.testing.assert_array_equal(predict(page, images), before)
 
@@ -346,7 +391,9 @@ def test_a_page_whose_server_has_ended_says_so_and_still_predicts(page):
     draw(page, 7)
     page.route("**/model.json", lambda route: route.abort())
     page.click("#forget")
-    page.wait_for_function("document.querySelector('#taught').textContent.includes('not work')")
+    page.wait_for_function(
+        "document.querySelector('#taught').textContent.includes('not work')"
+    )
     draw(page, 1)
     assert answer(page).startswith("This is a 1, I think")
 
@@ -364,11 +411,15 @@ def test_a_stroke_that_is_cleared_or_leaves_the_pad_does_no_harm(page):
     assert answer(page) == "Draw with mouse or finger"
 
 
-def test_the_taught_model_comes_back_into_keras_and_trains_on(page, served, mnist, tmp_path):
+def test_the_taught_model_comes_back_into_keras_and_trains_on(
+    page, served, mnist, tmp_path
+):
     images = mnist[1][0][:100]
     draw(page, 7)
     page.click("#labels button:nth-child(3)")
-    page.wait_for_function("document.querySelector('#taught').textContent.includes('Trained')")
+    page.wait_for_function(
+        "document.querySelector('#taught').textContent.includes('Trained')"
+    )
     downloads = []
     page.on("download", lambda d: downloads.append(d))  # noqa: PLW0108  it wants a function
     page.click("#save")
@@ -403,7 +454,9 @@ def test_each_activation_that_is_written_is_the_same_in_the_browser(page, served
             }""",
             x.tolist(),
         )
-        np.testing.assert_allclose(outputs, model(x), atol=1e-5, err_msg=layer.activation.__name__)
+        np.testing.assert_allclose(
+            outputs, model(x), atol=1e-5, err_msg=layer.activation.__name__
+        )
 
 
 def test_hard_sigmoid_is_another_function_in_tensorflow_js(page):
@@ -421,8 +474,12 @@ def test_tensorflow_js_refuses_the_architecture_as_keras_3_writes_it(page, serve
     description = json.loads((folder / "model.json").read_text())
     description["modelTopology"] = json.loads(model.to_json())
     (folder / "model.json").write_text(json.dumps(description))
-    message = page.evaluate("tf.loadLayersModel('keras3/model.json').catch(e => e.message)")
-    (row,) = [row for row in table_below(README, "Error and fix") if "InputLayer" in row[0]]
+    message = page.evaluate(
+        "tf.loadLayersModel('keras3/model.json').catch(e => e.message)"
+    )
+    (row,) = [
+        row for row in table_below(README, "Error and fix") if "InputLayer" in row[0]
+    ]
     assert f"Error: {message}" == code(row[0])[0]
 
 
@@ -443,7 +500,10 @@ def test_without_a_copy_the_page_takes_the_release_from_the_cdn_and_nothing_else
         if given == "nothing":
             route.abort()
         else:
-            headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/javascript"}
+            headers = {
+                "Access-Control-Allow-Origin": "*",
+                "Content-Type": "text/javascript",
+            }
             route.fulfill(body=content, headers=headers)
 
     context = browser.new_context()
@@ -455,9 +515,13 @@ def test_without_a_copy_the_page_takes_the_release_from_the_cdn_and_nothing_else
         draw(page, 7)
         assert answer(page).startswith("This is a 7, I think")
     else:
-        page.wait_for_function("document.querySelector('#status').textContent.includes('4.22.0')")
+        page.wait_for_function(
+            "document.querySelector('#status').textContent.includes('4.22.0')"
+        )
         assert "TensorFlow.js 4.22.0 cannot be loaded" in page.inner_text("#status")
-    assert asked == ["https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4.22.0/dist/tf.min.js"]
+    assert asked == [
+        "https://cdn.jsdelivr.net/npm/@tensorflow/tfjs@4.22.0/dist/tf.min.js"
+    ]
     context.close()
 
 
@@ -470,6 +534,8 @@ def test_a_page_without_its_model_says_what_to_do(browser, library, tmp_path):
     shutil.copytree(ROOT / "web", tmp_path / "web")
     page = browser.new_page()
     page.goto((tmp_path / "web" / "index.html").as_uri())
-    page.wait_for_function("!document.querySelector('#status').textContent.startsWith('Loading')")
+    page.wait_for_function(
+        "!document.querySelector('#status').textContent.startsWith('Loading')"
+    )
     assert "Run lesson 6 with --serve" in page.inner_text("#status")
     page.close()

@@ -24,7 +24,8 @@ def read(path):
 def test_lesson_7_prints_what_survives_and_writes_it_as_csv(default_run):
     finished = default_run(SCRIPT)
     rows = {
-        row.pop("format"): list(row.values()) for row in read(finished.folder / "survives.csv")
+        row.pop("format"): list(row.values())
+        for row in read(finished.folder / "survives.csv")
     }
     hand, all_20 = "by hand", str(comparison.COPIES)
     assert rows == {
@@ -37,7 +38,9 @@ def test_lesson_7_prints_what_survives_and_writes_it_as_csv(default_run):
         "TensorFlow.js": ["yes", "yes", "no", "no", "no", "yes", "0"],
     }
     for name, row in rows.items():
-        assert re.search(rf"^   {re.escape(name)} +{' +'.join(row)}$", finished.stdout, re.M)
+        assert re.search(
+            rf"^   {re.escape(name)} +{' +'.join(row)}$", finished.stdout, re.M
+        )
 
 
 def test_lesson_7_measures_each_format_at_each_size(default_run):
@@ -47,7 +50,11 @@ def test_lesson_7_measures_each_format_at_each_size(default_run):
     assert [(row["format"], int(row["parameters"])) for row in rows] == [
         (name, size) for name in names for size in sizes
     ]
-    assert all(float(row[f"seconds to {what}"]) > 0 for row in rows for what in ("save", "load"))
+    assert all(
+        float(row[f"seconds to {what}"]) > 0
+        for row in rows
+        for what in ("save", "load")
+    )
     largest = {row["format"]: int(row["bytes"]) / sizes[-1] / 4 for row in rows[2::3]}
     for name, weights in zip(names, [3, 3, 3, 3, 2, 1, 1, 3], strict=True):
         assert abs(largest[name] - weights) < 0.01
@@ -76,14 +83,18 @@ def test_the_readme_gives_the_advice_of_lesson_7(default_run):
     advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
     for line in advice[:4]:
         wish, _, named = line.removeprefix("- ").partition(":")
-        names = re.search(rf"If you want {wish}, use (.+?)\.(?= If| ok)", text)[1].split(" or ")
+        names = re.search(rf"If you want {wish}, use (.+?)\.(?= If| ok)", text)[
+            1
+        ].split(" or ")
         known = "checkpoint|SavedModel|LiteRT|TensorFlow\\.js"
         assert sorted(re.findall(rf"(?<=`)\.[\w.]+|{known}", named)) == sorted(names)
 
 
 def test_the_numbers_of_the_readmes_plot_are_of_all_formats_and_sizes():
     rows = read(ROOT / "figures" / "cost.csv")
-    assert [row["format"] for row in rows[::4]] == [form.name for form in [*FORMATS, ARRAYS]]
+    assert [row["format"] for row in rows[::4]] == [
+        form.name for form in [*FORMATS, ARRAYS]
+    ]
     for row, weights in zip(rows[3::4], [3, 3, 3, 3, 2, 1, 1, 3], strict=True):
         assert int(row["parameters"]) == 49_999_945
         assert abs(int(row["bytes"]) / int(row["parameters"]) / 4 - weights) < 0.01
@@ -106,7 +117,9 @@ def test_a_saved_model_of_keras_has_each_weight_twice(tmp_path, build):
     model = build()
     model(np.zeros((1, 784)))
     model.export(tmp_path / "exported", verbose=False)
-    stored = tf.train.list_variables(str(tmp_path / "exported" / "variables" / "variables"))
+    stored = tf.train.list_variables(
+        str(tmp_path / "exported" / "variables" / "variables")
+    )
     shapes = sorted(tuple(shape) for _, shape in stored if shape)
     assert shapes == sorted([weight.shape for weight in model.get_weights()] * 2)
 

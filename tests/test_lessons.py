@@ -9,10 +9,9 @@ import sys
 import venv
 
 import lesson
-import models
 
 import pytest
-from conftest import LESSONS, OFFLINE, ROOT, need, numbers, stop_in_the_middle
+from conftest import LESSONS, OFFLINE, need, stop_in_the_middle
 
 FEW = ("--samples", "2000")
 
@@ -39,14 +38,20 @@ def test_a_lesson_proves_all_its_claims_by_default(default_run, script):
     [
         *((script, "functional", ["--samples", "1"]) for script in LESSONS[:3]),
         # Lessons 4 and 7 take long; their own tests try what they teach with each build.
-        *((script, "subclassed", []) for script in LESSONS if script[:2] not in ("04", "07")),
+        *(
+            (script, "subclassed", [])
+            for script in LESSONS
+            if script[:2] not in ("04", "07")
+        ),
     ],
 )
 def test_a_lesson_runs_again_with_another_build_and_keeps_to_its_folder(
     default_run, folder, script, model, more
 ):
     own = folder.path / "saved" / script.removesuffix(".py")
-    shutil.copytree(default_run(script).folder, own)  # what the first run has left behind
+    shutil.copytree(
+        default_run(script).folder, own
+    )  # what the first run has left behind
     known = set(folder.path.rglob("*"))
     # On a console that shows nothing but ASCII.
     console = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
@@ -62,51 +67,12 @@ def test_the_network_was_away():
     need(OFFLINE, "`unshare` is needed to take the network away")
     code = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
     finished = subprocess.run(
-        [*OFFLINE, sys.executable, "-c", code], capture_output=True, text=True, check=False
+        [*OFFLINE, sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert "Network is unreachable" in finished.stderr
-
-
-@pytest.mark.parametrize("script", LESSONS)
-def test_a_lesson_has_at_most_160_lines(script):
-    assert len((ROOT / script).read_text(encoding="utf-8").splitlines()) <= 160
-
-
-# What lesson 1 shows
-
-
-def test_lesson_1_goes_on_training_where_it_stopped(default_run):
-    text = default_run("01_save_load_weights.py").stdout
-    third, first = numbers(r"training accuracy is ([\d.]+)%[^%]*%\), and was ([\d.]+)% in", text)
-    assert 90 < first < 93
-    assert third > 95.5
-
-
-def test_lesson_1_shows_what_the_weights_file_keeps_of_adam(default_run):
-    text = default_run("01_save_load_weights.py").stdout
-    assert "warns  Skipping variable loading for optimizer 'adam" in text
-    assert (
-        numbers(r"\n   compile  +([\d.]+)\n   compile, optimizer.build +([\d.]+)\n", text)[1] == 0
-    )
-    assert "optimizer/\n         vars/0" in text
-
-
-def test_lesson_1_prints_both_tables_of_all_nine_pairs(default_run):
-    text = default_run("01_save_load_weights.py").stdout
-    rows = re.findall(
-        r"^   (sequential|functional|subclassed)  +(.+?)  +(.+?)  +(.+)$", text, re.M
-    )
-    same, error, nothing = "same", "ValueError", "nothing loaded"
-    assert rows == [
-        ("sequential", same, same, same),
-        ("functional", same, same, same),
-        ("subclassed", error, error, same),
-        ("sequential", same, nothing, nothing),
-        ("functional", nothing, same, nothing),
-        ("subclassed", nothing, nothing, same),
-    ]
-    assert "error  ValueError: A total of 1 objects could not be loaded" in text
-    assert "error  AssertionError: Found 4 Python objects that were not bound" in text
 
 
 # What lesson 2 shows
@@ -129,13 +95,17 @@ def test_lesson_2_resumes_in_a_process_that_does_not_know_the_models(default_run
 
 
 def test_lesson_2_saves_a_plot_of_the_losses(default_run):
-    content = (default_run("02_save_load_full_model.py").folder / "resume.png").read_bytes()
+    content = (
+        default_run("02_save_load_full_model.py").folder / "resume.png"
+    ).read_bytes()
     assert content.startswith(b"\x89PNG")
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
     assert (width, height) == (960, 720)
 
 
-def test_lesson_2_shows_that_the_first_loss_is_equal_and_then_a_fresh_adam_parts(default_run):
+def test_lesson_2_shows_that_the_first_loss_is_equal_and_then_a_fresh_adam_parts(
+    default_run,
+):
     text = default_run("02_save_load_full_model.py").stdout
     rows = re.findall(r"^   (\d+) +([\d.]+) +([\d.]+) +([\d.]+)$", text, re.M)
     assert [row[0] for row in rows] == ["1", "2", "5", "10", "100", "1000", "1875"]
@@ -149,7 +119,12 @@ def test_lesson_2_shows_that_the_first_loss_is_equal_and_then_a_fresh_adam_parts
 
 def test_lesson_3_shows_the_error_and_the_four_parts_of_the_file(default_run):
     text = default_run("03_h5_format.py").stdout
-    for part in ("model_config", "training_config", "model_weights/", "optimizer_weights/"):
+    for part in (
+        "model_config",
+        "training_config",
+        "model_weights/",
+        "optimizer_weights/",
+    ):
         assert part in text
     assert "error  ValueError: Unknown variable" in text
     assert "so Adam got 2 of 10 arrays" in text
@@ -173,7 +148,7 @@ def test_lesson_3_shows_the_error_and_the_four_parts_of_the_file(default_run):
 def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, message):
     monkeypatch.setattr(sys, "argv", ["01_save_load_weights.py", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        lesson.arguments("Lesson 1", models.BUILDS, 60_000)
+        lesson.arguments("Lesson 1", model=True)
     assert stopped.value.code == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -214,8 +189,12 @@ def test_an_old_tensorflow_gets_one_sentence(shared_folder, tmp_path):
     # What pip leaves behind when it installs Keras 2.15.
     record = tmp_path / "keras-2.15.0.dist-info"
     record.mkdir()
-    (record / "METADATA").write_text("Metadata-Version: 2.1\nName: keras\nVersion: 2.15.0\n")
-    line = one_line(shared_folder.run("01_save_load_weights.py", PYTHONPATH=str(tmp_path)))
+    (record / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: keras\nVersion: 2.15.0\n"
+    )
+    line = one_line(
+        shared_folder.run("01_save_load_weights.py", PYTHONPATH=str(tmp_path))
+    )
     assert "need Keras 3, and this Python has Keras 2.15.0" in line
     assert "Python in .venv" in line
 
@@ -242,16 +221,16 @@ def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
     script = folder.path / "01_save_load_weights.py"
     text = script.read_text(encoding="utf-8")
     changed = text.replace(
-        "    resumed.load_weights(weights_file)",
-        '    warnings.warn("Skipping variable loading for optimizer", stacklevel=1)',
+        "    loaded_model.load_weights(weights_file)",
+        '    __import__("warnings").warn("Skipping variable loading for optimizer")',
     )
     assert changed != text
     script.write_text(changed, encoding="utf-8")
     finished = folder.run(script.name, *FEW)
     assert finished.returncode == 1
-    assert "FAIL   the loaded model predicts exactly what the saved one did" in finished.stdout
+    assert "FAIL   it predicts as before" in finished.stdout
     assert finished.stdout.count("[[") == 2  # both values
-    assert "4. Resume" not in finished.stdout
+    assert "4. Go on training" not in finished.stdout
 
 
 def test_ctrl_c_stops_a_lesson_with_one_sentence(folder):
@@ -262,19 +241,3 @@ def test_ctrl_c_stops_a_lesson_with_one_sentence(folder):
     assert status == -signal.SIGINT
     assert errors == ""
     assert output.splitlines()[-1].startswith("Stopped by Ctrl-C.")
-
-
-def test_a_terminal_shows_a_progress_bar(shared_folder):
-    need(shutil.which("script"), "`script` is needed to stand in for a terminal")
-    command = f"{sys.executable} '{shared_folder.path / '01_save_load_weights.py'}' --samples 2000"
-    finished = subprocess.run(
-        ["script", "--quiet", "--return", "--command", command, os.devnull],
-        cwd=shared_folder.elsewhere,
-        env=shared_folder.environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert finished.returncode == 0
-    assert "━━━━" in finished.stdout

@@ -1,5 +1,6 @@
 """The three builds are the same classifier."""
 
+import lesson
 import models
 
 import keras
@@ -21,7 +22,9 @@ def test_with_the_same_seed_the_builds_have_equal_weights_and_predict_equally(mn
     for build in models.BUILDS.values():
         keras.utils.set_random_seed(7)
         model = build()
-        same.append([*model.get_weights(), model.predict(x_test, batch_size=1000, verbose=0)])
+        same.append(
+            [*model.get_weights(), model.predict(x_test, batch_size=1000, verbose=0)]
+        )
     for other in same[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(same[0], other, strict=True))
 
@@ -64,3 +67,10 @@ def test_a_classifier_of_another_size_survives_get_config_and_from_config():
     copy = models.Classifier.from_config(model.get_config())
     assert copy.name == "small"
     assert copy.count_params() == model.count_params() == 784 * 5 + 5 + 5 * 3 + 3
+
+
+def test_the_builds_have_the_names_that_the_lessons_accept():
+    assert list(models.BUILDS) == lesson.MODELS
+    for kind in lesson.MODELS:
+        assert type(models.build(kind)) is type(models.BUILDS[kind]())
+        assert models.compiled(kind).compiled

@@ -33,7 +33,9 @@ def names(tmp_path, monkeypatch, few):
 
 
 @pytest.mark.parametrize("then, today, instead", THEN_AND_NOW)
-def test_a_call_of_the_video_does_today_what_the_table_says(then, today, instead, names):
+def test_a_call_of_the_video_does_today_what_the_table_says(
+    then, today, instead, names
+):
     (call,) = code(then)
     if "works" in today:
         exec(call, names)
@@ -111,7 +113,9 @@ def test_every_link_leads_to_a_file_or_a_heading(page):
     headings = re.findall(r"^## (.+)$", page, re.M)
     anchors = {"#" + heading.lower().replace(" ", "-") for heading in headings}
     for target in re.findall(r"\]\((?!http)(.+?)\)", page):
-        assert target in anchors if target.startswith("#") else (ROOT / target).exists(), target
+        assert (
+            target in anchors if target.startswith("#") else (ROOT / target).exists()
+        ), target
 
 
 def test_every_package_that_is_imported_is_listed():
@@ -120,7 +124,9 @@ def test_every_package_that_is_imported_is_listed():
     for path in ROOT.glob("*.py"):
         imported |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
     own = {path.stem for path in ROOT.glob("*.py")}
-    packages = {name.replace("_", "-") for name in imported - own - sys.stdlib_module_names}
+    packages = {
+        name.replace("_", "-") for name in imported - own - sys.stdlib_module_names
+    }
     assert sorted(packages) == sorted(listed)
 
 
@@ -131,8 +137,15 @@ def test_the_versions_that_run_are_the_versions_that_are_pinned():
 
 
 def test_the_python_versions_are_those_that_the_pinned_packages_take():
-    first, *_, last = re.search(r"\*\*Python\*\* ([\d., or]+), 64 bit", README)[1].split()
-    assert importlib.metadata.metadata("keras")["Requires-Python"] == f">={first.rstrip(',')}"
+    first, *_, last = re.search(r"\*\*Python\*\* ([\d., or]+), 64 bit", README)[
+        1
+    ].split()
+    assert (
+        importlib.metadata.metadata("keras")["Requires-Python"]
+        == f">={first.rstrip(',')}"
+    )
     classifiers = importlib.metadata.metadata("tensorflow").get_all("Classifier")
-    versions = [line.rpartition(" :: ")[2] for line in classifiers if "Python :: 3." in line]
+    versions = [
+        line.rpartition(" :: ")[2] for line in classifiers if "Python :: 3." in line
+    ]
     assert versions[-1] == last

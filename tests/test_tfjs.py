@@ -63,7 +63,8 @@ def test_a_saved_model_comes_back_with_the_same_predictions(saved, mnist):
 
 def test_a_stack_of_dense_layers_comes_back_as_it_was(tmp_path):
     layers = [
-        Dense(5, activation, use_bias=i % 2 > 0) for i, activation in enumerate(tfjs.ACTIVATIONS)
+        Dense(5, activation, use_bias=i % 2 > 0)
+        for i, activation in enumerate(tfjs.ACTIVATIONS)
     ]
     layers[0].trainable = False
     model = keras.Sequential([inputs(), *layers])
@@ -71,7 +72,9 @@ def test_a_stack_of_dense_layers_comes_back_as_it_was(tmp_path):
     loaded = tfjs.load(tmp_path / "model.json")
     keys = ("name", "units", "activation", "use_bias", "trainable")
     for ours, its in zip(model.layers, loaded.layers, strict=True):
-        assert [ours.get_config()[key] for key in keys] == [its.get_config()[key] for key in keys]
+        assert [ours.get_config()[key] for key in keys] == [
+            its.get_config()[key] for key in keys
+        ]
     x = np.random.default_rng(1).random((50, 8), "float32")
     np.testing.assert_array_equal(loaded(x), model(x))
 
@@ -87,23 +90,49 @@ def test_what_is_written_is_the_bytes_of_the_weights(saved):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: [Dense(4), keras.layers.Dropout(0.5, name="drop")], "Layer 'drop' is a Dropout"),
-        (lambda: [keras.Sequential([Dense(4)], name="inner")], "Layer 'inner' is a Sequential"),
-        (lambda: [Dense(4, "hard_sigmoid", name="a")], "Layer 'a' has an activation that is none"),
-        (lambda: [Dense(4, keras.ops.sin, name="a")], "Layer 'a' has an activation that is none"),
-        (lambda: [Dense(4, kernel_regularizer="l2", name="a")], "Layer 'a' .* kernel_regularizer"),
-        (lambda: [Dense(4, bias_constraint="non_neg", name="a")], "Layer 'a' .* bias_constraint"),
+        (
+            lambda: [Dense(4), keras.layers.Dropout(0.5, name="drop")],
+            "Layer 'drop' is a Dropout",
+        ),
+        (
+            lambda: [keras.Sequential([Dense(4)], name="inner")],
+            "Layer 'inner' is a Sequential",
+        ),
+        (
+            lambda: [Dense(4, "hard_sigmoid", name="a")],
+            "Layer 'a' has an activation that is none",
+        ),
+        (
+            lambda: [Dense(4, keras.ops.sin, name="a")],
+            "Layer 'a' has an activation that is none",
+        ),
+        (
+            lambda: [Dense(4, kernel_regularizer="l2", name="a")],
+            "Layer 'a' .* kernel_regularizer",
+        ),
+        (
+            lambda: [Dense(4, bias_constraint="non_neg", name="a")],
+            "Layer 'a' .* bias_constraint",
+        ),
         (lambda: [Dense(4, dtype="float16", name="a")], "Layer 'a' .*: dtype"),
-        (lambda: keras.Sequential([Dense(4, name="a")]), "Layer 'a' has no weights yet"),
+        (
+            lambda: keras.Sequential([Dense(4, name="a")]),
+            "Layer 'a' has no weights yet",
+        ),
         (lambda: keras.Sequential(name="empty"), "Model 'empty' has no layers"),
-        (lambda: keras.Sequential([keras.Input((3, 8)), Dense(4)], name="deep"), "Model 'deep'"),
+        (
+            lambda: keras.Sequential([keras.Input((3, 8)), Dense(4)], name="deep"),
+            "Model 'deep'",
+        ),
         (shortcut, "Layer 'plus' is a Add"),
         (two_outputs, "Model 'fork' does something else than call its layers"),
         (one_layer_twice, "Model 'twice' does something else than call its layers"),
         (adds_one, "Model 'adds_one' does something else than call its layers"),
     ],
 )
-def test_anything_else_is_refused_with_its_name_and_nothing_is_written(tmp_path, make, message):
+def test_anything_else_is_refused_with_its_name_and_nothing_is_written(
+    tmp_path, make, message
+):
     model = make()
     if isinstance(model, list):
         model = keras.Sequential([inputs(), *model])
@@ -121,13 +150,21 @@ def test_a_file_that_is_something_else_gets_one_sentence(tmp_path):
         ("not JSON", content, "Expecting value"),
         ("[]", content, "list indices"),
         ("{}", content, "there is no 'modelTopology'"),
-        (text.replace(layer, '"class_name": "Conv2D"'), content, "layer 'hidden' is a Conv2D"),
+        (
+            text.replace(layer, '"class_name": "Conv2D"'),
+            content,
+            "layer 'hidden' is a Conv2D",
+        ),
         (
             text.replace(weight, '"dtype": "int32"'),
             content,
             "'hidden/kernel' is not stored as float32",
         ),
-        (text.replace("hidden/bias", "other/bias"), content, "there is no 'other/bias'"),
+        (
+            text.replace("hidden/bias", "other/bias"),
+            content,
+            "there is no 'other/bias'",
+        ),
         (text, content[:-4], "cannot reshape array of size 9 into shape"),
         (text, content + bytes(4), "1 numbers too many"),
         (text, content[:-1], "buffer size must be a multiple"),
@@ -136,7 +173,9 @@ def test_a_file_that_is_something_else_gets_one_sentence(tmp_path):
         weights.write_bytes(replaced)
         with pytest.raises(ValueError, match=message) as raised:
             tfjs.load(path)
-        assert str(raised.value).startswith(f"{path} cannot be loaded as a TensorFlow.js layers")
+        assert str(raised.value).startswith(
+            f"{path} cannot be loaded as a TensorFlow.js layers"
+        )
     description = json.loads(text)
     description["weightsManifest"][0]["weights"].pop()
     path.write_text(json.dumps(description))

@@ -21,7 +21,9 @@ ROUNDS = 7
 
 def seconds(script, directory):
     start = time.perf_counter()
-    subprocess.run([sys.executable, script], cwd=directory, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, script], cwd=directory, check=True, capture_output=True
+    )
     return time.perf_counter() - start
 
 
@@ -30,5 +32,7 @@ with tempfile.TemporaryDirectory() as directory:
     for turn in range(ROUNDS):
         lesson, plain = (seconds(s, directory) for s in (LESSON, HERE / "plain.py"))
         ratios.append(lesson / plain)
-        print(f"{turn + 1}: lesson {lesson:.1f} s, plain {plain:.1f} s, {ratios[-1]:.2f}")
+        print(
+            f"{turn + 1}: lesson {lesson:.1f} s, plain {plain:.1f} s, {ratios[-1]:.2f}"
+        )
 print(f"median ratio: {statistics.median(ratios):.2f}")

@@ -9,7 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 with np.load(ROOT / "datasets" / "mnist.npz") as arrays:
     x_train, x_test = (
-        arrays[name].reshape(-1, 784).astype("float32") / 255 for name in ("x_train", "x_test")
+        arrays[name].reshape(-1, 784).astype("float32") / 255
+        for name in ("x_train", "x_test")
     )
     y_train, y_test = arrays["y_train"], arrays["y_test"]
 

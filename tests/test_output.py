@@ -1,12 +1,12 @@
-"""What each lesson prints is in tests/transcripts; README.md says how to renew it."""
+"""What each lesson and experiment prints is in output/; README.md says how to renew it."""
 
 import re
 import shutil
 
 import pytest
-from conftest import LESSONS, PAGES, ROOT
+from conftest import EXPERIMENTS, LESSONS, PAGES, ROOT
 
-TRANSCRIPTS = ROOT / "tests" / "transcripts"
+TRANSCRIPTS = ROOT / "output"
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 # What differs from run to run: times, the moment of a kill, the order of two processes.
 # The other tests of lessons 4 and 5 look at these.
@@ -33,9 +33,12 @@ def words_and_numbers(text):
     return " ".join(re.sub(r"-{3,}", "---", NUMBER.sub("#", text)).split()), numbers
 
 
-@pytest.mark.parametrize("script", LESSONS)
-def test_a_lesson_prints_what_its_transcript_says(default_run, script, request):
-    path = TRANSCRIPTS / script.replace(".py", ".txt")
+@pytest.mark.parametrize("script", LESSONS + EXPERIMENTS)
+def test_a_lesson_or_experiment_prints_what_its_transcript_says(
+    default_run, script, request
+):
+    name = script.removesuffix(".py").removeprefix("experiments.")
+    path = TRANSCRIPTS / f"{name}.txt"
     printed = default_run(script).stdout
     if request.config.getoption("--renew"):
         path.write_text(printed, encoding="utf-8")
@@ -49,11 +52,16 @@ def test_a_lesson_prints_what_its_transcript_says(default_run, script, request):
 
 @pytest.mark.parametrize("page", PAGES, ids=["English", "Chinese"])
 def test_each_excerpt_of_the_readme_is_cut_from_a_transcript(page):
-    transcripts = [path.read_text(encoding="utf-8") for path in sorted(TRANSCRIPTS.iterdir())]
+    transcripts = [
+        path.read_text(encoding="utf-8") for path in sorted(TRANSCRIPTS.iterdir())
+    ]
     excerpts = re.findall(r"```text\n(.*?)```", page, re.S)
     assert excerpts
     for excerpt in excerpts:
-        pieces = [piece.strip("\n") + "\n" for piece in re.split(r"^\.\.\.$", excerpt, flags=re.M)]
+        pieces = [
+            piece.strip("\n") + "\n"
+            for piece in re.split(r"^\.\.\.$", excerpt, flags=re.M)
+        ]
         pieces = [piece for piece in pieces if piece.strip()]
         in_order = ".*".join(re.escape(piece) for piece in pieces)
         assert any(re.search(in_order, text, re.S) for text in transcripts), excerpt
