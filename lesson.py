@@ -221,6 +221,12 @@ def check_equal(sentence, array, other):
     check(sentence, np.array_equal(array, other))
 
 
+def check_close(sentence, array, other):
+    """Check that two arrays of float32 differ by less than 0.0001."""
+    difference = float(np.abs(np.subtract(array, other)).max())
+    check(f"{sentence} at most {difference:.1g}", difference < 1e-4)
+
+
 def check_same_weights(sentence, model, other):
     """Check that all weights of two models are equal to the last bit."""
     difference = largest_difference(model.get_weights(), other.get_weights())
@@ -436,6 +442,20 @@ def run_in_a_new_process(code, directory):
         [sys.executable, "-c", code], check=False, cwd=directory, env=environment
     )
     if process.returncode:
+        sys.exit("The new process failed: see its message above.")
+
+
+def run(script, *arguments):
+    """Run another program of these lessons in a new process, and wait for its end.
+
+    It prints where this process prints. If it fails, the lesson stops.
+
+    Args:
+        script: its file name.
+        *arguments: its arguments.
+    """
+    command = [sys.executable, ROOT / script, *arguments]
+    if subprocess.run(command, check=False).returncode:
         sys.exit("The new process failed: see its message above.")
 
 

@@ -63,7 +63,7 @@ def empty(file):
         ("01_save_load_weights.py", "mnist.npz", cut_short, "is damaged"),
         ("02_save_load_full_model.py", "mnist.npz", change_one_byte, "is damaged"),
         ("03_h5_format.py", "mnist.npz", empty, "is damaged"),
-        ("03_h5_format.py", "keras2.h5", change_one_byte, "is damaged"),
+        ("06_keras2_files.py", "keras2.h5", change_one_byte, "is damaged"),
     ],
 )
 def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, problem):

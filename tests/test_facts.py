@@ -303,27 +303,39 @@ for name, adam in (("new", keras.optimizers.Adam), ("old", keras.optimizers.lega
     return folder
 
 
-@pytest.fixture(scope="module")
-def load_h5():
-    """The function that lesson 3 teaches, cut out of the lesson."""
-    source = (ROOT / "03_h5_format.py").read_text(encoding="utf-8")
-    function = "def load_h5" + source.split("def load_h5")[1].split("\n\n\n")[0]
-    names = {"keras": keras, "h5py": h5py, "models": models, "classes": {}}
-    exec(function, names)
-    return names["load_h5"]
+def resume_keras_2(path):
+    """Load an .h5 file of Keras 2 with Adam's state, as lesson 6 does."""
+    model = keras.models.load_model(path, compile=False)
+    models.compile_classifier(model)
+    model.optimizer.build(model.trainable_variables)
+    with h5py.File(path) as file:
+        state = file["optimizer_weights"]
+        names = list(state.attrs["weight_names"])
+        values = [state[name][()] for name in names]
+    if names[0].endswith(
+        "iter:0"
+    ):  # before TensorFlow 2.11: all means, then all squares
+        means, squares = values[1:5], values[5:]
+        pairs = zip(means, squares, strict=True)
+        values[1:] = [value for pair in pairs for value in pair]
+    variables = model.optimizer.variables
+    variables.pop(1)  # the learning rate is not in the file
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return model
 
 
 @pytest.mark.filterwarnings(
     "ignore:Do not pass an `input_shape`", "ignore:Argument `decay`"
 )
 @pytest.mark.parametrize("name, bound", [("new", 1e-4), ("old", 0.02)])
-def test_lesson_3_resumes_a_file_of_keras_2_with_its_adam(
-    keras_2, load_h5, name, bound, mnist, few
+def test_a_file_of_keras_2_goes_on_training_with_its_adam(
+    keras_2, name, bound, mnist, few
 ):
     _, (x_test, _) = mnist
     with pytest.raises(TypeError, match="could not be deserialized properly"):
         keras.models.load_model(keras_2 / f"{name}.h5")
-    model = load_h5(keras_2 / f"{name}.h5")
+    model = resume_keras_2(keras_2 / f"{name}.h5")
     wanted = np.load(keras_2 / f"{name}.npy")
     assert np.allclose(
         model.predict(x_test, batch_size=1000, verbose=0), wanted, atol=1e-4
@@ -351,7 +363,7 @@ def test_a_saved_model_of_keras_2_is_refused_but_its_graph_can_be_read(keras_2, 
     assert np.allclose(output, wanted, atol=1e-4)
 
 
-def test_the_keras_2_file_of_lesson_3_is_from_keras_2():
+def test_the_keras_2_file_of_lesson_6_is_from_keras_2():
     with h5py.File(data.keras2_file()) as file:
         assert file.attrs["keras_version"] == "2.21.0"
         assert file["optimizer_weights"].attrs["weight_names"][0] == "iteration:0"

@@ -94,7 +94,7 @@ def test_the_table_of_what_survives_is_what_lesson_7_finds(default_run):
 
 
 def test_the_table_of_lessons_names_every_lesson():
-    assert re.findall(r"^\| \d \| \[(.+?)\]", README, re.M) == LESSONS
+    assert re.findall(r"^\| \d+ \| \[(.+?)\]", README, re.M) == LESSONS
 
 
 def test_each_command_installs_a_file_that_is_there_and_runs_one_that_is_there():

@@ -6,8 +6,6 @@ from conftest import SCRIPTS
 
 # Old lessons that are still to be cut.
 OLD = [
-    "02_save_load_full_model.py",
-    "03_h5_format.py",
     "04_checkpoint_and_recover.py",
     "05_distributed_training.py",
     "06_deploy_lite_and_js.py",

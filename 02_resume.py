@@ -1,0 +1,35 @@
+"""Lesson 2, the second process: load the model and go on training
+
+02_save_load_full_model.py starts this program. When that lesson has run, you can start
+it, too. It does not know models.py: the file says what to build, and how to compile it.
+"""
+
+import sys
+
+import lesson  # first: it starts TensorFlow without its messages
+import data
+
+import keras
+import numpy as np
+
+args = lesson.arguments(__doc__, model=True)
+(x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+folder = lesson.folder("02_save_load_full_model.py")
+model_file = folder / "mnist.keras"
+if not model_file.exists():
+    sys.exit(f"{model_file} is not there. Run 02_save_load_full_model.py first.")
+
+# The class of a subclassed model is Python code, which is not in the file: lesson 4.
+if args.model == "subclassed":
+    import models
+
+model = keras.models.load_model(model_file)
+predictions = model.predict(x_test, verbose=0)
+saved_predictions = np.load(folder / "predictions.npy")
+lesson.check_equal("the new process predicts the same", predictions, saved_predictions)
+
+# No `compile`: the loss, the optimizer and Adam's state are in the file.
+x_few = x_train[:6400]
+y_few = y_train[:6400]
+model.fit(x_few, y_few, shuffle=False, verbose=2)
+model.save(folder / "resumed.keras")
