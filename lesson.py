@@ -349,11 +349,16 @@ def free_ports(first=None):
                 server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
             except OSError as error:
                 sys.exit(
-                    f"Port {port} cannot be used: {os.strerror(error.errno)}. Choose another "
+                    f"Port {port} cannot be used: {error.strerror}. Choose another "
                     "one with --port, or leave it out."
                 )
             ports.append(server.getsockname()[1])
     return ports
+
+
+class _PageServer(http.server.ThreadingHTTPServer):
+    # On Windows, True would let a second server take the same port, silently.
+    allow_reuse_address = os.name == "posix"
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -370,13 +375,17 @@ def page_server(folder, port):
 
     Returns:
         http.server.ThreadingHTTPServer: it has the port; `serve_forever` starts it.
+
+    Raises:
+        SystemExit: the port is taken, or must not be used.
     """
     handler = functools.partial(_QuietHandler, directory=folder)
     try:
-        return http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+        return _PageServer(("127.0.0.1", port), handler)
     except OSError as error:
         sys.exit(
-            f"Port {port} cannot be used: {error.strerror}. Choose another one: --serve 8001"
+            f"Port {port} cannot be used: {error.strerror}. "
+            "Choose another one: --serve 8001"
         )
 
 

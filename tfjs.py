@@ -1,10 +1,11 @@
 """Keras models for TensorFlow.js, and back.
 
-TensorFlow.js keeps a layers model in two files: a JSON file, by custom `model.json`, which
-says what the layers are, in the words of Keras 2, and a file of the weights' bytes. For a
-stack of Dense layers that is little to write, so no converter is needed here. (The official
-one, tensorflowjs 4.22, does not start beside today's TensorFlow, and TensorFlow.js refuses
-what it makes of a Keras 3 model: tensorflow/tfjs issues 8328, 8494 and 8561.)
+TensorFlow.js keeps a layers model in two files: a JSON file, by custom `model.json`,
+which says what the layers are, in the words of Keras 2, and a file of the weights'
+bytes. For a stack of Dense layers that is little to write, so no converter is needed
+here. (The official one, tensorflowjs 4.22, does not start beside today's TensorFlow, and
+TensorFlow.js refuses what it makes of a Keras 3 model: tensorflow/tfjs issues 8328, 8494
+and 8561.)
 
 The format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter, and
 `LayersModel.save` in https://js.tensorflow.org/api/latest/.
@@ -46,16 +47,19 @@ def save(model, folder):
     Raises:
         ValueError: the model is something else. Nothing is written then.
     """
-    layers = _stack(model)
-    configs = [{"class_name": "Dense", "config": _config(layer)} for layer in layers]
+    layers = _stack_of_dense_layers(model)
+    configs = []
+    weights = []
+    content = b""
+    for layer in layers:
+        configs.append({"class_name": "Dense", "config": _written_config(layer)})
+        for name, variable in _named_weights(layer).items():
+            array = variable.numpy()
+            shape = list(array.shape)
+            weights.append({"name": name, "shape": shape, "dtype": "float32"})
+            content += array.astype("<f4").tobytes()
     configs[0]["config"]["batch_input_shape"] = [None, layers[0].kernel.shape[0]]
-    weights = {
-        f"{layer.name}/{w.name}": w.numpy() for layer in layers for w in layer.weights
-    }
-    manifest = [
-        {"name": name, "shape": list(array.shape), "dtype": "float32"}
-        for name, array in weights.items()
-    ]
+
     description = {
         "format": "layers-model",
         "generatedBy": f"keras v{keras.__version__}",
@@ -63,24 +67,22 @@ def save(model, folder):
             "class_name": "Sequential",
             "config": {"name": model.name, "layers": configs},
         },
-        "weightsManifest": [{"paths": ["weights.bin"], "weights": manifest}],
+        "weightsManifest": [{"paths": ["weights.bin"], "weights": weights}],
     }
-    with open(Path(folder) / "weights.bin", "wb") as file:
-        for array in weights.values():
-            file.write(array.astype("<f4").tobytes())
-    (Path(folder) / "model.json").write_text(
-        json.dumps(description, indent=1), encoding="utf-8"
-    )
+    text = json.dumps(description, indent=1)
+    (Path(folder) / "weights.bin").write_bytes(content)
+    (Path(folder) / "model.json").write_text(text, encoding="utf-8")
 
 
 def load(path):
-    """Load a model that `save` has written, or that TensorFlow.js has saved in a browser.
+    """Load a model that `save` has written, or that TensorFlow.js saved in a browser.
 
     Args:
-        path: the JSON file. The weights are beside it, under the name that it gives them.
+        path: the JSON file. The weights are beside it, under the name that it gives
+            them.
 
     Returns:
-        keras.Sequential: built, not compiled.
+        keras.Sequential: built, not compiled; maps float32 (n, features) to (n, units).
 
     Raises:
         ValueError: this is not a layers model, or has other layers than Dense.
@@ -89,82 +91,82 @@ def load(path):
     path = Path(path)
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-        configs = _dense_configs(description["modelTopology"])
-        model = keras.Sequential([keras.Input(configs[0]["batch_input_shape"][1:])])
-        for config in configs:
-            model.add(keras.layers.Dense(**{key: config[key] for key in KEYS}))
-        variables = {
-            f"{layer.name}/{w.name}": w for layer in model.layers for w in layer.weights
-        }
-        for group in description["weightsManifest"]:
-            # Only the name counts: a file from others cannot point to another folder.
-            files = (path.parent / Path(name).name for name in group["paths"])
-            values = np.frombuffer(b"".join(file.read_bytes() for file in files), "<f4")
-            for weight in group["weights"]:
-                if weight["dtype"] != "float32" or "quantization" in weight:
-                    raise ValueError(
-                        f"weight {weight['name']!r} is not stored as float32"
-                    )
-                size = int(np.prod(weight["shape"]))
-                variables.pop(weight["name"]).assign(
-                    values[:size].reshape(weight["shape"])
-                )
-                values = values[size:]
-            if values.size:
-                raise ValueError(f"{values.size} numbers too many in {group['paths']}")
-        if variables:
-            raise ValueError(f"no values for {', '.join(variables)}")
+        model = _model_without_weights(description["modelTopology"])
+        _load_weights(model, description["weightsManifest"], path.parent)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         reason = f"there is no {error}" if isinstance(error, KeyError) else error
         raise ValueError(
-            f"{path} cannot be loaded as a TensorFlow.js layers model of Dense layers: {reason}."
+            f"{path} cannot be loaded as a TensorFlow.js layers model of Dense layers: "
+            f"{reason}."
         ) from error
     return model
 
 
-def _dense_configs(topology):
-    """Return what a JSON file says of its layers; ValueError if one is not Dense."""
+def _model_without_weights(topology):
+    """Return the model that a JSON file describes; ValueError if a layer is not Dense."""
+    # The official converter writes it inside of "model_config"; a browser does not.
     layers = topology.get("model_config", topology)["config"]["layers"]
     for layer in layers:
         if layer["class_name"] != "Dense":
-            raise ValueError(
-                f"layer {layer['config']['name']!r} is a {layer['class_name']}"
-            )
-    return [layer["config"] for layer in layers]
+            name = layer["config"]["name"]
+            raise ValueError(f"layer {name!r} is a {layer['class_name']}")
+    features = layers[0]["config"]["batch_input_shape"][1:]
+    model = keras.Sequential([keras.Input(features)])
+    for layer in layers:
+        settings = {key: layer["config"][key] for key in KEYS}
+        model.add(keras.layers.Dense(**settings))
+    return model
 
 
-def _config(layer):
-    return {key: layer.get_config()[key] for key in KEYS}
+def _load_weights(model, manifest, folder):
+    """Fill a model with the arrays that a JSON file lists; ValueError if they differ."""
+    missing = {}
+    for layer in model.layers:
+        missing.update(_named_weights(layer))
+    for group in manifest:
+        content = b""
+        for name in group["paths"]:
+            # Only the name counts: a file from others cannot point to another folder.
+            content += (folder / Path(name).name).read_bytes()
+        values = np.frombuffer(content, "<f4")
+        for weight in group["weights"]:
+            name, shape = weight["name"], weight["shape"]
+            if weight["dtype"] != "float32" or "quantization" in weight:
+                raise ValueError(f"weight {name!r} is not stored as float32")
+            size = int(np.prod(shape))
+            missing.pop(name).assign(values[:size].reshape(shape))
+            values = values[size:]
+        if values.size:
+            raise ValueError(f"{values.size} numbers too many in {group['paths']}")
+    if missing:
+        raise ValueError(f"no values for {', '.join(missing)}")
 
 
-def _stack(model):
+def _named_weights(layer):
+    """Return the variables of a layer under the names that TensorFlow.js expects."""
+    return {f"{layer.name}/{variable.name}": variable for variable in layer.weights}
+
+
+def _written_config(layer):
+    """Return what is written of a Dense layer."""
+    config = layer.get_config()
+    return {key: config[key] for key in KEYS}
+
+
+def _stack_of_dense_layers(model):
     """Return the layers of a model; ValueError if it is not a stack of Dense layers."""
-    layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
+    layers = []
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.InputLayer):
+            _require_plain_dense(layer)
+            layers.append(layer)
     if not layers:
         raise ValueError(f"Model {model.name!r} has no layers.")
-    for layer in layers:
-        if type(layer) is not keras.layers.Dense:
-            kind = type(layer).__name__
-            raise ValueError(
-                f"Layer {layer.name!r} is a {kind}; only Dense layers can be written."
-            )
-        if not layer.built:
-            raise ValueError(
-                f"Layer {layer.name!r} has no weights yet; call the model once."
-            )
-        if layer.get_config()["activation"] not in ACTIVATIONS:
-            raise ValueError(
-                f"Layer {layer.name!r} has an activation that is none of {', '.join(ACTIVATIONS)}."
-            )
-        plain = keras.layers.Dense(**_config(layer)).get_config()
-        for key, value in layer.get_config().items():
-            if value != plain.get(key) and "initializer" not in key:
-                raise ValueError(
-                    f"Layer {layer.name!r} has a setting that cannot be written: {key}."
-                )
-    inputs = outputs = np.random.default_rng(0).random(
-        (8, layers[0].kernel.shape[0]), "float32"
-    )
+
+    # A model may call its layers in any way, and do more. So it is tried.
+    features = layers[0].kernel.shape[0]
+    inputs = np.random.default_rng(0).random((8, features), "float32")
+    outputs = inputs
     try:
         for layer in layers:
             outputs = layer(outputs)
@@ -172,8 +174,27 @@ def _stack(model):
     except (TypeError, ValueError):  # other inputs or outputs than one array of vectors
         is_stack = False
     if not is_stack:
+        names = ", ".join(layer.name for layer in layers)
         raise ValueError(
             f"Model {model.name!r} does something else than call its layers one after "
-            f"another: {', '.join(layer.name for layer in layers)}."
+            f"another: {names}."
         )
     return layers
+
+
+def _require_plain_dense(layer):
+    """Raise ValueError if a layer is not a Dense layer that can be written."""
+    who = f"Layer {layer.name!r}"
+    if type(layer) is not keras.layers.Dense:
+        kind = type(layer).__name__
+        raise ValueError(f"{who} is a {kind}; only Dense layers can be written.")
+    if not layer.built:
+        raise ValueError(f"{who} has no weights yet; call the model once.")
+    config = layer.get_config()
+    if config["activation"] not in ACTIVATIONS:
+        known = ", ".join(ACTIVATIONS)
+        raise ValueError(f"{who} has an activation that is none of {known}.")
+    plain = keras.layers.Dense(**_written_config(layer)).get_config()
+    for key, value in config.items():
+        if value != plain.get(key) and "initializer" not in key:
+            raise ValueError(f"{who} has a setting that cannot be written: {key}.")

@@ -228,29 +228,6 @@ def test_saving_as_h5_first_makes_the_keras_file_forget_the_optimizer(tmp_path, 
     assert type(loaded.optimizer).__name__ == "RMSprop"
 
 
-def test_a_subclassed_model_must_be_called_once_before_export(tmp_path):
-    model = models.subclassed()
-    with pytest.raises(ValueError, match="must be called at least once before export"):
-        model.export(tmp_path / "exported", verbose=False)
-    model(np.zeros((1, 784), "float32"))
-    model.export(tmp_path / "exported", verbose=False)
-
-
-def test_a_saved_model_of_a_subclassed_model_loads_without_the_class(tmp_path, mnist):
-    _, (x_test, _) = mnist
-    model = models.subclassed()
-    wanted = model(x_test[:10])
-    model.export(tmp_path / "exported", verbose=False)
-    np.save(tmp_path / "x.npy", x_test[:10])
-    program = (
-        "import numpy as np, tensorflow as tf\n"
-        "loaded = tf.saved_model.load('exported')\n"
-        "np.save('y.npy', loaded.serve(np.load('x.npy')))\n"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
-    assert np.allclose(np.load(tmp_path / "y.npy"), wanted, atol=1e-5)
-
-
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_a_lambda_layer_is_refused_unless_safe_mode_is_off(tmp_path, suffix):
     layers = [keras.Input(shape=(2,)), keras.layers.Lambda(lambda x: 2 * x)]

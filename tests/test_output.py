@@ -13,7 +13,6 @@ NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 LEFT_OUT = [
     r"\b\d+(\.\d+)?m?u?s(/step)?\b",
     r"\b\d+(\.\d+)? s\b",
-    r"(?<=\d%) +[\d.]+$",  # lesson 6: the last column
     r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # lesson 7: the last two columns
     r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
     r"^   worker \d: .*\n",

@@ -1,4 +1,4 @@
-"""`tfjs.py` writes what TensorFlow.js can read (see test_lesson_6.py), and refuses the rest."""
+"""`tfjs.py` writes what TensorFlow.js can read (see test_lesson_15.py), and refuses the rest."""
 
 import json
 

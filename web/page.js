@@ -48,7 +48,7 @@ async function loadModel() {
 async function start() {
   if (location.protocol === "file:") {
     element("status").textContent =
-      "A page opened as a file cannot load a model. Run lesson 6 with --serve, and open the " +
+      "A page opened as a file cannot load a model. Run lesson 15 with --serve, and open the " +
       "address that it prints.";
     return;
   }
@@ -66,7 +66,7 @@ async function start() {
     await loadModel();
   } catch (error) {
     element("status").textContent =
-      `The model cannot be loaded (${error.message}). Run lesson 6 again, with --serve.`;
+      `The model cannot be loaded (${error.message}). Run lesson 15 again, with --serve.`;
     return;
   }
   element("status").textContent = "";
@@ -206,7 +206,7 @@ async function save() {
   await model.save(`downloads://taught-${time}`);
   element("taught").textContent =
     `Saved: two files, taught-${time}. If only one arrived, allow this page to download ` +
-    "several. Lesson 6 loads the .json file into Keras: --taught FILE";
+    "several. Lesson 15 loads the .json file into Keras: --taught FILE";
 }
 
 async function forget() {

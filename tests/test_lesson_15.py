@@ -1,4 +1,4 @@
-"""Lesson 6: LiteRT, and the page in a real browser, served by the lesson itself."""
+"""Lesson 15: the page in a real browser, served by the lesson itself."""
 
 import hashlib
 import json
@@ -20,20 +20,20 @@ import keras
 import numpy as np
 import psutil
 import pytest
-import tensorflow as tf
 from conftest import (
     README,
     ROOT,
     Folder,
     code,
     need,
+    numbers,
     start_and_read_until,
     stop_in_the_middle,
     table_below,
 )
 from playwright.sync_api import sync_playwright
 
-SCRIPT = "06_deploy_lite_and_js.py"
+SCRIPT = "15_tensorflow_js.py"
 LIBRARY = ROOT / "web" / "tf.min.js"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
@@ -96,31 +96,22 @@ DRAWINGS = {
 }
 
 
-# LiteRT
+# What the lesson says
 
 
-def test_all_three_builds_run_on_litert(default_run):
+def test_lesson_15_refuses_what_tensorflow_js_would_not_compute(default_run):
     text = default_run(SCRIPT).stdout
-    rows = re.findall(
-        r"^   (\w+)_(float32|int8)\.tflite +([\d,]+) +(\S+) +([\d.]+)%", text, re.M
-    )
-    assert [row[:2] for row in rows] == [
-        (b, k) for b in models.BUILDS for k in ("float32", "int8")
-    ]
-    for _, kind, size, difference, accuracy in rows:
-        assert (float(difference) < 1e-4) == (kind == "float32")
-        assert (
-            (200_000 if kind == "float32" else 50_000)
-            < int(size.replace(",", ""))
-            < 210_000
-        )
-        assert 94 < float(accuracy) < 96
+    assert "error  ValueError: Layer 'dropout' is a Dropout" in text
+    for name in ("model.json", "weights.bin", "index.html"):
+        assert re.search(rf"^ +{re.escape(name)} +[\d,]+ B$", text, re.M)
 
 
-def test_the_interpreter_of_tensorflow_is_deprecated(default_run):
-    path = default_run(SCRIPT).folder / "mnist.tflite"
-    with pytest.warns(UserWarning, match="tf.lite.Interpreter is deprecated"):
-        tf.lite.Interpreter(str(path))
+def test_lesson_15_goes_on_training_with_what_it_has_loaded(default_run):
+    text = default_run(SCRIPT).stdout
+    pattern = r"Accuracy on the test images: ([\d.]+)% before, ([\d.]+)% after"
+    before, after = numbers(pattern, text)
+    assert 94 < before < after < 97
+    assert "ok     it predicts the same" in text
 
 
 # The server
@@ -174,6 +165,14 @@ def test_a_port_that_is_taken_gets_one_sentence_before_the_training(shared_folde
     assert finished.stderr.startswith(f"Port {port} cannot be used: ")
     assert len(finished.stderr.splitlines()) == 1
     assert "1. Train" not in finished.stdout
+
+
+def test_a_second_server_on_the_same_port_is_refused(tmp_path):
+    # On Windows, `allow_reuse_address` would let it take the port, silently.
+    with lesson.page_server(tmp_path, 0) as first:
+        assert first.allow_reuse_address == (os.name == "posix")
+        with pytest.raises(SystemExit, match=r"cannot be used: .* --serve 8001"):
+            lesson.page_server(tmp_path, first.server_address[1])
 
 
 @pytest.mark.parametrize(
@@ -289,8 +288,8 @@ def predict(page, images):
 
 def test_the_page_predicts_what_keras_does(page, served, mnist):
     images = mnist[1][0][:100]
-    exported = tf.saved_model.load(served.folder / "exported")
-    assert np.abs(predict(page, images) - exported.serve(images)).max() < 1e-4
+    model = tfjs.load(served.folder / "web" / "model.json")
+    assert np.abs(predict(page, images) - model(images)).max() < 1e-4
 
 
 @pytest.mark.parametrize("digit", DRAWINGS)
@@ -434,7 +433,11 @@ def test_the_taught_model_comes_back_into_keras_and_trains_on(
     folder = Folder(tmp_path / "again")
     finished = folder.run(SCRIPT, "--samples", "2000", "--taught", str(taught))
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert re.search(rf"{taught.name}:\s+weights\s+differ", finished.stdout)
+    # It goes on from what the browser has taught.
+    models.compile_classifier(loaded)
+    _, accuracy = loaded.evaluate(*mnist[1], verbose=0)
+    assert re.search(rf"Taught in the browser:\s+\S*{taught.name}", finished.stdout)
+    assert f"test images: {accuracy:.2%} before" in finished.stdout
 
 
 def test_each_activation_that_is_written_is_the_same_in_the_browser(page, served):
@@ -537,5 +540,5 @@ def test_a_page_without_its_model_says_what_to_do(browser, library, tmp_path):
     page.wait_for_function(
         "!document.querySelector('#status').textContent.startsWith('Loading')"
     )
-    assert "Run lesson 6 with --serve" in page.inner_text("#status")
+    assert "Run lesson 15 with --serve" in page.inner_text("#status")
     page.close()

@@ -1,0 +1,108 @@
+"""Lesson 13: a SavedModel predicts anywhere, and what it does not hold."""
+
+import re
+
+import models
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+SCRIPT = "13_saved_model.py"
+
+
+def exported(model, folder):
+    """Export a model, and return what `tf.saved_model.load` makes of it."""
+    model.export(folder / "exported", verbose=False)
+    return tf.saved_model.load(folder / "exported")
+
+
+def test_lesson_13_predicts_in_a_process_that_does_not_know_the_class(default_run):
+    text = default_run(SCRIPT).stdout
+    program = re.findall(r"^   > (.+)$", text, re.M)
+    assert "import tensorflow as tf" in program
+    assert not any("models" in line or "keras" in line for line in program)
+    assert text.count("ok     logits differ by at most") == 2
+    assert "ok     the first test image is a 7" in text
+
+
+def test_lesson_13_shows_what_is_in_the_folder_and_what_is_not(default_run):
+    text = default_run(SCRIPT).stdout
+    for name in ("fingerprint.pb", "saved_model.pb", "variables.index"):
+        assert re.search(rf"^ +{re.escape(name)} +[\d,]+ B$", text, re.M)
+    assert "error  AttributeError: '_UserObject' object has no attribute 'fit'" in text
+    assert "ok     50,890 numbers: the weights only" in text
+
+
+def test_a_saved_model_predicts_the_same_for_each_build(tmp_path, build, mnist):
+    images = mnist[1][0][:100]
+    model = build()
+    wanted = model(images)
+    loaded = exported(model, tmp_path)
+    assert np.allclose(loaded.serve(images), wanted, atol=1e-5)
+
+
+def test_a_subclassed_model_must_be_called_once_before_export(tmp_path):
+    model = models.subclassed()
+    with pytest.raises(ValueError, match="must be called at least once before export"):
+        model.export(tmp_path / "exported", verbose=False)
+
+
+def test_load_model_refuses_a_saved_model(tmp_path):
+    exported(models.sequential(), tmp_path)
+    with pytest.raises(ValueError, match="File format not supported"):
+        keras.models.load_model(tmp_path / "exported")
+
+
+def test_a_saved_model_has_each_weight_twice(tmp_path):
+    exported(models.sequential(), tmp_path)
+    path = tmp_path / "exported" / "variables" / "variables"
+    shapes = [shape for _, shape in tf.train.list_variables(str(path))]
+    for shape in ([784, 64], [64], [64, 10], [10]):
+        assert shapes.count(shape) == 2
+
+
+def test_a_wrong_shape_is_refused(tmp_path):
+    loaded = exported(models.sequential(), tmp_path)
+    with pytest.raises(TypeError, match="Can not cast TensorSpec"):
+        loaded.serve(np.zeros((1, 28, 28), "float32"))
+
+
+def test_several_inputs_are_given_as_a_list_or_a_dict_as_the_model_takes_them(tmp_path):
+    left, right = keras.Input((3,), name="left"), keras.Input((2,), name="right")
+    outputs = keras.layers.Dense(4)(keras.layers.Concatenate()([left, right]))
+    a, b = np.ones((5, 3), "float32"), np.ones((5, 2), "float32")
+
+    model = keras.Model([left, right], outputs)
+    loaded = exported(model, tmp_path)
+    assert np.allclose(loaded.serve([a, b]), model([a, b]), atol=1e-5)
+    with pytest.raises(TypeError, match="too many positional arguments"):
+        loaded.serve(a, b)
+
+    model = keras.Model({"left": left, "right": right}, outputs)
+    inputs = {"left": a, "right": b}
+    loaded = exported(model, tmp_path)
+    assert np.allclose(loaded.serve(inputs), model(inputs), atol=1e-5)
+
+
+def test_its_weights_can_be_trained_in_a_model_but_dropout_stays_off(tmp_path, few):
+    model = keras.Sequential(
+        [keras.Input((784,)), keras.layers.Dropout(0.5), keras.layers.Dense(10)]
+    )
+    exported(model, tmp_path)
+    layer = keras.layers.TFSMLayer(tmp_path / "exported", call_endpoint="serve")
+    x, y = few[0][:3200], few[1][:3200]
+    assert not np.allclose(model(x, training=True), model(x))
+    assert np.allclose(layer(x, training=True), model(x), atol=1e-5)
+
+    outer = keras.Sequential([keras.Input((784,)), layer])
+    outer.compile(
+        optimizer="sgd",
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    _, before = outer.evaluate(x, y, verbose=0)
+    outer.fit(x, y, verbose=0)
+    _, after = outer.evaluate(x, y, verbose=0)
+    assert after > before + 0.3
