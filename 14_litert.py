@@ -66,8 +66,7 @@ interpreter.set_tensor(input_index, x_test)
 interpreter.invoke()
 litert_logits = interpreter.get_tensor(output_index)
 
-difference = np.abs(litert_logits - logits).max()
-lesson.check(f"logits differ by at most {difference:.1g}", difference < 1e-4)
+lesson.check_close("the logits differ by", litert_logits, logits)
 
 lesson.step(5, "A smaller file")
 

@@ -32,7 +32,7 @@ page = lesson.folder(__file__) / "web"
 
 # A port or a file that cannot be used is better found out now than after the training.
 if args.serve:
-    server = lesson.page_server(page, args.serve)
+    server = tfjs.page_server(page, args.serve)
 if args.taught:
     try:
         taught_model = tfjs.load(args.taught)

@@ -1,4 +1,4 @@
-"""Keras models for TensorFlow.js, and back.
+"""Keras models for TensorFlow.js, and back; and a server for the page that uses them.
 
 TensorFlow.js keeps a layers model in two files: a JSON file, by custom `model.json`,
 which says what the layers are, in the words of Keras 2, and a file of the weights'
@@ -11,7 +11,11 @@ The format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter, and
 `LayersModel.save` in https://js.tensorflow.org/api/latest/.
 """
 
+import functools
+import http.server
 import json
+import os
+import sys
 from pathlib import Path
 
 import keras
@@ -198,3 +202,36 @@ def _require_plain_dense(layer):
     for key, value in config.items():
         if value != plain.get(key) and "initializer" not in key:
             raise ValueError(f"{who} has a setting that cannot be written: {key}.")
+
+
+class _PageServer(http.server.ThreadingHTTPServer):
+    # On Windows, True would let a second server take the same port, silently.
+    allow_reuse_address = os.name == "posix"
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass  # a line for each request would bury what the lesson prints
+
+
+def page_server(folder, port):
+    """Return a server of a folder's files, for browsers of this computer only.
+
+    Args:
+        folder: the folder; it may come into being later.
+        port: the port of 127.0.0.1.
+
+    Returns:
+        http.server.ThreadingHTTPServer: it has the port; `serve_forever` starts it.
+
+    Raises:
+        SystemExit: the port is taken, or must not be used.
+    """
+    handler = functools.partial(_QuietHandler, directory=folder)
+    try:
+        return _PageServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        sys.exit(
+            f"Port {port} cannot be used: {error.strerror}. "
+            "Choose another one: --serve 8001"
+        )
