@@ -7,6 +7,7 @@ start-up messages. What a lesson teaches is never in here.
 import argparse
 import atexit
 import contextlib
+import errno
 import functools
 import importlib.metadata
 import io
@@ -23,6 +24,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
+WINDOWS = os.name == "nt"
 INSTALL = "Start the lesson with the Python in .venv, as README.md shows; it has all it takes."
 
 # What the arguments of a lesson can be: the names in models.py, the images of MNIST.
@@ -56,7 +58,9 @@ def _exit_without_traceback(kind, error, traceback):
         print(
             "\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning."
         )
-    elif issubclass(kind, BrokenPipeError):
+    elif issubclass(kind, BrokenPipeError) or (
+        WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
+    ):
         pass  # whoever read this output is no more
     elif issubclass(kind, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
@@ -91,6 +95,15 @@ def quietly():
             os.close(terminal)
 
 
+def _why_tensorflow_does_not_start(error):
+    if WINDOWS and "DLL" in str(error):
+        return (
+            f"TensorFlow does not start: {error}. Install the latest Visual C++ "
+            "Redistributable (x64) of Microsoft, which TensorFlow needs on Windows."
+        )
+    return f"TensorFlow does not start: {error}. {INSTALL}"
+
+
 _require_keras_3()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -105,12 +118,14 @@ try:
         # gives them; a GPU may not, and is no faster with a model this small.
         tf.config.set_visible_devices([], "GPU")
 except ImportError as error:
-    sys.exit(f"TensorFlow does not start: {error}. {INSTALL}")
+    sys.exit(_why_tensorflow_does_not_start(error))
 for _library in "tensorflow", "matplotlib":
     logging.getLogger(_library).setLevel(logging.ERROR)
 # Lines appear when they are printed, also in a pipe. A console that cannot show
 # a character gets an escape for it.
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+if WINDOWS:
+    os.system("")  # lets an old console of Windows show progress bars
 
 
 def arguments(doc, model=False, parser=None):
@@ -176,12 +191,27 @@ def folder(script):
 
     Returns:
         pathlib.Path: `saved/<name of the script>` beside the script.
+
+    Raises:
+        SystemExit: the folder cannot be made; or it is on Windows, and its path has
+            characters that TensorFlow cannot handle there.
     """
     path = ROOT / "saved" / Path(script).stem
+    # On Windows TensorFlow takes such a path for one that is not there (tensorflow
+    # issue 60682 on GitHub).
+    if WINDOWS and not str(path).isascii():
+        sys.exit(
+            f"On Windows TensorFlow cannot write to {path}: its path has other "
+            r"characters than plain Latin ones. Move the lessons to C:\lessons, say."
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         sys.exit(f"The folder {path} cannot be made: {error.strerror}.")
+    # So that a user's name with such characters does no harm: LiteRT's export writes
+    # to the folder for temporary files, which has that name in its path.
+    if WINDOWS and not tempfile.gettempdir().isascii():
+        tempfile.tempdir = str(path)
     return path
 
 

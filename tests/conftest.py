@@ -82,7 +82,10 @@ class Folder:
     """A copy of the lessons, with an empty home folder and a place to start from."""
 
     def __init__(self, path):
-        self.path = path / "学习 TensorFlow"
+        # On Windows TensorFlow cannot write to such a path; lesson.folder says so.
+        self.path = path / (
+            "learn TensorFlow" if os.name == "nt" else "学习 TensorFlow"
+        )
         self.home = path / "home"
         self.elsewhere = path / "elsewhere"
         for folder in (self.path, self.home, self.elsewhere):

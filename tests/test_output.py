@@ -40,7 +40,7 @@ def test_a_lesson_or_experiment_prints_what_its_transcript_says(
     path = TRANSCRIPTS / f"{name}.txt"
     printed = default_run(script).stdout
     if request.config.getoption("--renew"):
-        path.write_text(printed, encoding="utf-8")
+        path.write_text(printed, encoding="utf-8", newline="\n")
         if script.startswith("02"):
             shutil.copy(default_run(script).folder / "resume.png", ROOT / "figures")
     words, numbers = words_and_numbers(printed)
