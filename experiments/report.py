@@ -2,7 +2,9 @@
 
 import argparse
 import csv
+import logging
 import sys
+import warnings
 
 import lesson
 
@@ -48,6 +50,12 @@ def folder(name):
 def name(path):
     """Return a path as it is seen from the folder of the lessons."""
     return path.relative_to(lesson.ROOT).as_posix()
+
+
+def hide_warnings():
+    """Print no warnings of Keras from now on: the lessons show and explain them."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("absl").disabled = True
 
 
 def progress(total):

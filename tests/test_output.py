@@ -14,6 +14,8 @@ LEFT_OUT = [
     r"\b\d+(\.\d+)?m?u?s(/step)?\b",
     r"\b\d+(\.\d+)? s\b",
     r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # lesson 7: the last two columns
+    r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
+    r"Python 3\.\d+\.\d+ loads \d+",
     r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
     r"^   worker \d: .*\n",
     r"(?<=exit status \[1, )-?\d+",  # a killed process has another one on Windows
