@@ -52,6 +52,13 @@ def name(path):
     return path.relative_to(lesson.ROOT).as_posix()
 
 
+def files(path):
+    """Return a list of the files at a path: the file itself, or all that are in a folder."""
+    if path.is_file():
+        return [path]
+    return [file for file in path.rglob("*") if file.is_file()]
+
+
 def hide_warnings():
     """Print no warnings of Keras from now on: the lessons show and explain them."""
     warnings.simplefilter("ignore")
