@@ -9,6 +9,7 @@ import zipfile
 from typing import NamedTuple
 
 import lesson
+import models
 import tfjs
 
 import h5py
@@ -127,6 +128,21 @@ def load_arrays(path, build):
         for variable, array in zip(variables, arrays.values(), strict=True):
             variable.assign(array)
     return model
+
+
+def load_as_a_program(load, path, build):
+    """Load with one of the functions above, and do what training does first.
+
+    That is to build the optimizer. A TensorFlow checkpoint is read only then, as far as it
+    is the optimizer's state.
+    """
+    # Loading .h5, Keras does not look for the name under which a class is registered.
+    with keras.saving.custom_object_scope({"Classifier": models.Classifier}):
+        loaded = load(path, build)
+    optimizer = getattr(loaded, "optimizer", None)
+    if optimizer and not optimizer.built:
+        optimizer.build(loaded.trainable_variables)
+    return loaded
 
 
 def predict(loaded, x):

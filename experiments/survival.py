@@ -23,7 +23,6 @@ import numpy as np
 
 IMAGES = 6400  # 200 batches
 COPIES = 20  # with one changed byte each
-CLASS = "Classifier"
 COLUMNS = {
     "format": "",
     "weights": "it predicts as before: logits differ by less than 0.0001",
@@ -65,20 +64,6 @@ def train(build, x, y):
     return Training(x, y, saved, uninterrupted.get_weights())
 
 
-def load_as_a_program(load, path, build):
-    """Load, and do what training does first: build the optimizer.
-
-    A TensorFlow checkpoint is read only then, as far as it is the optimizer's state.
-    """
-    # Loading .h5, Keras does not look for the name under which a class is registered.
-    with keras.saving.custom_object_scope({CLASS: models.Classifier}):
-        loaded = load(path, build)
-    optimizer = getattr(loaded, "optimizer", None)
-    if optimizer and not optimizer.built:
-        optimizer.build(loaded.trainable_variables)
-    return loaded
-
-
 def are_equal(arrays, others):
     return len(arrays) == len(others) and all(map(np.array_equal, arrays, others))
 
@@ -111,7 +96,7 @@ def brought_back(load, path, build, training):
         calls.append("build")
         return build()
 
-    loaded = load_as_a_program(load, path, build_and_tell)
+    loaded = formats.load_as_a_program(load, path, build_and_tell)
     saved = training.saved
     alone = not calls
     optimizer = getattr(loaded, "optimizer", None)
@@ -169,14 +154,14 @@ def loads_without_class(form, path, x, logits):
         raise LookupError("this takes the class")
 
     classes = keras.saving.get_custom_objects()
-    registered = classes.pop(f"lessons>{CLASS}")
+    registered = classes.pop("lessons>Classifier")
     try:
         loaded = form.load(path, build)
         return np.allclose(formats.predict(loaded, x), logits, atol=1e-4)
     except (LookupError, TypeError, ValueError):
         return False
     finally:
-        classes[f"lessons>{CLASS}"] = registered
+        classes["lessons>Classifier"] = registered
 
 
 def count_noticed(form, path, build, x):
@@ -190,7 +175,7 @@ def count_noticed(form, path, build, x):
     """
     file = max(report.files(path), key=lambda file: file.stat().st_size)
     copies = damage.changed_copies(file.read_bytes(), COPIES)
-    load = functools.partial(load_as_a_program, form.load_by_hand, path, build)
+    load = functools.partial(formats.load_as_a_program, form.load_by_hand, path, build)
     return damage.count(file, copies, load, x)["noticed"]
 
 

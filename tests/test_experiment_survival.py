@@ -76,7 +76,7 @@ def test_each_format_brings_back_the_weights_of_each_build(form, build, tmp_path
         return models.compile_classifier(build())
 
     for load in form.load, form.load_by_hand:
-        loaded = survival.load_as_a_program(load, path, build_compiled)
+        loaded = formats.load_as_a_program(load, path, build_compiled)
         np.testing.assert_allclose(formats.predict(loaded, x), model(x), atol=1e-4)
 
 

@@ -13,7 +13,8 @@ NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 LEFT_OUT = [
     r"\b\d+(\.\d+)?m?u?s(/step)?\b",
     r"\b\d+(\.\d+)? s\b",
-    r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # lesson 7: the last two columns
+    r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # cost: the last two columns
+    r"\d+(?= times as long)",  # cost
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
     r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
