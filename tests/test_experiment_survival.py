@@ -9,7 +9,6 @@ from experiments import formats, survival
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 SCRIPT = "experiments.survival"
 HAND, ALL = "by hand", str(survival.COPIES)
@@ -123,17 +122,6 @@ def test_no_byte_of_a_keras_file_can_be_changed_unnoticed(tmp_path, few):
     noticed = survival.count_noticed(formats.KERAS, path, models.compiled, few[0][:1])
     assert noticed == survival.COPIES
     assert path.read_bytes() == before
-
-
-def test_a_saved_model_of_keras_has_each_weight_twice(tmp_path, build):
-    model = build()
-    model(np.zeros((1, 784)))
-    model.export(tmp_path / "exported", verbose=False)
-    stored = tf.train.list_variables(
-        str(tmp_path / "exported" / "variables" / "variables")
-    )
-    shapes = sorted(tuple(shape) for _, shape in stored if shape)
-    assert shapes == sorted([weight.shape for weight in model.get_weights()] * 2)
 
 
 def test_a_class_that_is_not_known_keeps_keras_files_from_loading(tmp_path):
