@@ -1,4 +1,4 @@
-"""How a lesson talks (arguments, steps, checks, tables, listings, plot) and starts processes.
+"""How a lesson talks (arguments, steps, checks, tables, listings) and starts processes.
 
 Import this module before TensorFlow or Keras: it starts them without their
 start-up messages. What a lesson teaches is never in here.
@@ -331,38 +331,6 @@ def table(*rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print(("   " + "   ".join(cells)).rstrip())
     print()
-
-
-def plot_losses(path, losses, labels):
-    """Draw the losses of several runs, and how far they are from the first run's.
-
-    Args:
-        path: the PNG file to write.
-        losses: float array, one row for each batch, one column for each run; the
-            first 200 rows are drawn.
-        labels: the names of the runs.
-    """
-    from matplotlib.figure import Figure  # noqa: PLC0415  slow, and seldom needed
-
-    losses = losses[:200]
-    batches = range(1, len(losses) + 1)
-    figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
-    styles = [("0.6", "-", 4), ("#0072b2", "-", 1.5), ("#d55e00", "--", 1.5)]
-    for label, column, (color, line, width) in zip(
-        labels, losses.T, styles, strict=True
-    ):
-        style = {"color": color, "linestyle": line, "linewidth": width, "label": label}
-        above.plot(batches, column, **style)
-        below.plot(batches, column - losses[:, 0], **style)
-    above.set(title=f"Resumed training, the first {len(losses)} batches", ylabel="loss")
-    below.set(xlabel="batch", ylabel=f"difference from\n{labels[0]}")
-    below.xaxis.get_major_locator().set_params(integer=True)
-    above.legend(frameon=False)
-    for axes in above, below:
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
-    note(f"Plot: {path.relative_to(ROOT).as_posix()}")
 
 
 def free_ports(first=None):

@@ -2,7 +2,9 @@
 
 import argparse
 import csv
+import logging
 import sys
+import warnings
 
 import lesson
 
@@ -28,9 +30,39 @@ def arguments(doc, parser=None):
     return args
 
 
+def add_model(parser):
+    """Add the argument `--model`, as the lessons have it, to an `ArgumentParser`."""
+    parser.add_argument(
+        "--model",
+        choices=lesson.MODELS,
+        default=lesson.MODELS[0],
+        help="how the classifier is built (default: %(default)s)",
+    )
+
+
 def folder(name):
-    """Make and return the folder that the experiment `name` writes to."""
-    return lesson.folder(f"experiments/{name}")
+    """Make and return the folder that an experiment writes to: `saved/experiments/name`."""
+    path = lesson.folder("experiments") / name
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def name(path):
+    """Return a path as it is seen from the folder of the lessons."""
+    return path.relative_to(lesson.ROOT).as_posix()
+
+
+def files(path):
+    """Return a list of the files at a path: the file itself, or all that are in a folder."""
+    if path.is_file():
+        return [path]
+    return [file for file in path.rglob("*") if file.is_file()]
+
+
+def hide_warnings():
+    """Print no warnings of Keras from now on: the lessons show and explain them."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("absl").disabled = True
 
 
 def progress(total):

@@ -8,7 +8,6 @@ from conftest import SCRIPTS
 OLD = [
     "04_checkpoint_and_recover.py",
     "05_distributed_training.py",
-    "07_choose_a_format.py",
 ]
 
 
