@@ -87,10 +87,43 @@ for call in {calls!r}:
         assert f"worked: {call}\n" in finished.stdout
 
 
-def test_the_table_of_what_survives_is_what_lesson_7_finds(default_run):
-    folder = default_run("07_choose_a_format.py").folder
+def test_the_table_of_what_survives_is_what_the_experiment_finds(default_run):
+    folder = default_run("experiments.survival").folder
     with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
         assert table_below(README, "What survives") == list(csv.reader(file))[1:]
+
+
+def test_the_readme_gives_the_advice_of_the_experiment(default_run):
+    text = " ".join(default_run("experiments.survival").stdout.split())
+    advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
+    for line in advice[:4]:
+        wish, _, named = line.removeprefix("- ").partition(":")
+        (use,) = re.findall(rf"If you want {wish}, use (.+?)\.(?= ok|$)", text)
+        known = r"checkpoint|SavedModel|LiteRT|TensorFlow\.js"
+        names = re.findall(rf"(?<=`)\.[\w.]+|{known}", named)
+        assert sorted(names) == sorted(use.split(" or "))
+
+
+def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(program.splitlines()) <= 25
+    script = folder.path / "my_script.py"
+    script.write_text(program.replace("epochs=2", "epochs=2, verbose=2"))
+    for epochs in (1, 2):
+        with open(folder.path / "messages.txt", "w") as messages:
+            finished = subprocess.run(
+                [sys.executable, script],
+                cwd=folder.path,
+                env=folder.environment(),
+                stdout=subprocess.PIPE,
+                stderr=messages,
+                encoding="utf-8",
+                check=True,
+            )
+        # The start-up lines, and nothing else, are in the file, as the page says.
+        assert finished.stdout.startswith("Epoch 1/2\n")
+        model = keras.models.load_model(folder.path / "my_model.keras")
+        assert model.optimizer.iterations.numpy() == epochs * 2 * 1875
 
 
 def test_the_table_of_lessons_names_every_lesson():
@@ -121,9 +154,9 @@ def test_every_link_leads_to_a_file_or_a_heading(page):
 def test_every_package_that_is_imported_is_listed():
     listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.M)
     imported = set()
-    for path in ROOT.glob("*.py"):
+    for path in [*ROOT.glob("*.py"), *ROOT.glob("experiments/*.py")]:
         imported |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
-    own = {path.stem for path in ROOT.glob("*.py")}
+    own = {path.stem for path in ROOT.glob("*.py")} | {"experiments"}
     packages = {
         name.replace("_", "-") for name in imported - own - sys.stdlib_module_names
     }
