@@ -55,9 +55,7 @@ def _require_keras_3():
 
 def _exit_without_traceback(kind, error, traceback):
     if issubclass(kind, KeyboardInterrupt):
-        print(
-            "\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning."
-        )
+        print("\nStopped by Ctrl-C. You can start it again.")
     elif issubclass(kind, BrokenPipeError) or (
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
@@ -403,7 +401,9 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
         stdout=output,
         text=True,
         env={**os.environ, **environment},
-        start_new_session=True,  # Ctrl-C stops this process, and this process the child
+        # Ctrl-C stops this process, and this process the child.
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows
     )
     atexit.register(child.kill)
     return child
