@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -363,24 +362,13 @@ def plot_losses(path, losses, labels):
     note(f"Plot: {path.relative_to(ROOT).as_posix()}")
 
 
-def free_ports(first=None):
-    """Return two ports of this machine that nobody listens on.
-
-    Args:
-        first: the first of the two; the other is the next one. By default, any.
-    """
-    ports = []
-    with contextlib.ExitStack() as stack:
-        for port in (first, first + 1) if first else (0, 0):
-            try:
-                server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError as error:
-                sys.exit(
-                    f"Port {port} cannot be used: {error.strerror}. Choose another "
-                    "one with --port, or leave it out."
-                )
-            ports.append(server.getsockname()[1])
-    return ports
+def free_ports():
+    """Return two ports of this machine that nobody listens on."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def start(script, *arguments, output=subprocess.PIPE, **environment):
@@ -407,30 +395,6 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
     )
     atexit.register(child.kill)
     return child
-
-
-def wait_for(processes, seconds=120, grace=40):
-    """Wait until all processes have ended, and kill those that do not.
-
-    Args:
-        processes: subprocess.Popen objects that need each other.
-        seconds: how long they may take.
-        grace: how many seconds the others may take once one has failed.
-
-    Returns:
-        list of int: their exit status; negative for a process that was killed.
-    """
-    deadline = time.monotonic() + seconds
-    while any(process.poll() is None for process in processes):
-        time.sleep(0.05)
-        if any(process.poll() for process in processes):
-            deadline = min(deadline, time.monotonic() + grace)
-        if time.monotonic() > deadline:
-            note("The processes take too long: they are killed.")
-            for process in processes:
-                process.kill()
-            deadline += seconds
-    return [process.returncode for process in processes]
 
 
 def run_in_a_new_process(code, directory):

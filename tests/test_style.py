@@ -6,7 +6,6 @@ from conftest import SCRIPTS
 
 # Old lessons that are still to be cut.
 OLD = [
-    "05_distributed_training.py",
     "07_choose_a_format.py",
 ]
 
