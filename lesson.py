@@ -18,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-import time
 import warnings
 import zipfile
 from pathlib import Path
@@ -30,9 +29,6 @@ INSTALL = "Start the lesson with the Python in .venv, as README.md shows; it has
 # What the arguments of a lesson can be: the names in models.py, the images of MNIST.
 MODELS = ["sequential", "functional", "subclassed"]
 TRAINING_IMAGES = 60_000
-
-# Keras's progress bar on a terminal, one line an epoch elsewhere.
-VERBOSE = 1 if sys.stdout.isatty() else 2
 
 
 def _require_keras_3():
@@ -55,9 +51,7 @@ def _require_keras_3():
 
 def _exit_without_traceback(kind, error, traceback):
     if issubclass(kind, KeyboardInterrupt):
-        print(
-            "\nStopped by Ctrl-C. Run the lesson again: it starts from the beginning."
-        )
+        print("\nStopped by Ctrl-C. You can start it again.")
     elif issubclass(kind, BrokenPipeError) or (
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
@@ -270,13 +264,6 @@ def check_other_weights(sentence, model, other):
     check(f"{sentence}: weights differ by up to {difference:.3g}", difference > 0)
 
 
-def show_error(error):
-    """Print what kind of error it is, and the beginning of its message."""
-    if VERBOSE == 1:
-        print()  # a progress bar may have been stopped in the middle of its line
-    _say("error", f"{type(error).__name__}: {headline(error)}")
-
-
 @contextlib.contextmanager
 def expect_error(kind, text):
     """Show the error that the block must raise: a `kind` whose message has `text`."""
@@ -285,7 +272,7 @@ def expect_error(kind, text):
     except kind as error:
         if text not in str(error):
             raise
-        show_error(error)
+        _say("error", f"{type(error).__name__}: {headline(error)}")
     else:
         check(f'this raises {kind.__name__}: "... {text} ..."', False)
 
@@ -318,39 +305,13 @@ def headline(message, width=240):
     return textwrap.shorten(str(message), width, placeholder=" ...")
 
 
-def table(*rows):
-    """Print rows of cells as aligned columns; the first row is the heading.
-
-    Floats are printed with six decimals.
-    """
-    rows = [
-        [f"{c:.6f}" if isinstance(c, float) else str(c) for c in row] for row in rows
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print(("   " + "   ".join(cells)).rstrip())
-    print()
-
-
-def free_ports(first=None):
-    """Return two ports of this machine that nobody listens on.
-
-    Args:
-        first: the first of the two; the other is the next one. By default, any.
-    """
-    ports = []
-    with contextlib.ExitStack() as stack:
-        for port in (first, first + 1) if first else (0, 0):
-            try:
-                server = stack.enter_context(socket.create_server(("127.0.0.1", port)))
-            except OSError as error:
-                sys.exit(
-                    f"Port {port} cannot be used: {error.strerror}. Choose another "
-                    "one with --port, or leave it out."
-                )
-            ports.append(server.getsockname()[1])
-    return ports
+def free_ports():
+    """Return two ports of this machine that nobody listens on."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as other,
+    ):
+        return one.getsockname()[1], other.getsockname()[1]
 
 
 def start(script, *arguments, output=subprocess.PIPE, **environment):
@@ -371,34 +332,12 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
         stdout=output,
         text=True,
         env={**os.environ, **environment},
-        start_new_session=True,  # Ctrl-C stops this process, and this process the child
+        # Ctrl-C stops this process, and this process the child.
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),  # Windows
     )
     atexit.register(child.kill)
     return child
-
-
-def wait_for(processes, seconds=120, grace=40):
-    """Wait until all processes have ended, and kill those that do not.
-
-    Args:
-        processes: subprocess.Popen objects that need each other.
-        seconds: how long they may take.
-        grace: how many seconds the others may take once one has failed.
-
-    Returns:
-        list of int: their exit status; negative for a process that was killed.
-    """
-    deadline = time.monotonic() + seconds
-    while any(process.poll() is None for process in processes):
-        time.sleep(0.05)
-        if any(process.poll() for process in processes):
-            deadline = min(deadline, time.monotonic() + grace)
-        if time.monotonic() > deadline:
-            note("The processes take too long: they are killed.")
-            for process in processes:
-                process.kill()
-            deadline += seconds
-    return [process.returncode for process in processes]
 
 
 def run_in_a_new_process(code, directory):

@@ -1,10 +1,9 @@
-"""One of the workers of lesson 5, which starts two of them.
+"""One of the workers of lesson 12, which starts two of them.
 
-    python worker.py FOLDER BUILD
+    python worker.py FOLDER SAMPLES
 
-The environment variable TF_CONFIG says where all workers are and which one this is. FOLDER
-has the images and labels (x.npy, y.npy), and the checkpoint that the workers go on from.
-BUILD names a function of models.py.
+The environment variable TF_CONFIG says where all workers are, and which one this is.
+FOLDER is where the checkpoint is. SAMPLES is how many images of MNIST are used.
 """
 
 import os
@@ -13,6 +12,7 @@ import threading
 from pathlib import Path
 
 import lesson
+import data
 import models
 
 import keras
@@ -20,72 +20,90 @@ import numpy as np
 import tensorflow as tf
 
 BATCH = 32  # images, of all workers together
-STEPS = 600
+BATCHES = 200  # in an epoch
+EPOCHS = 3
 
 
-def train(folder, build):
-    """Train until STEPS, together with the other workers."""
+def load_images(samples):
+    """Return the images of an epoch, float32 (6400, 784), and labels, uint8 (6400,).
+
+    Args:
+        samples: how many images of MNIST are used; they are repeated if they are fewer.
+    """
+    (x, y), _ = data.load_mnist(samples)
+    size = BATCH * BATCHES
+    return np.resize(x, (size, models.PIXELS)), np.resize(y, size)
+
+
+def train(folder, samples):
+    """Train together with the other workers, from the checkpoint in `folder` if there is one.
+
+    Each worker saves the model at its end, as `worker-0.keras` and so on.
+
+    Args:
+        folder: pathlib.Path, the same for all workers.
+        samples: as for `load_images`.
+    """
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    rank, workers = strategy.cluster_resolver.task_id, strategy.num_replicas_in_sync
-    x, y = np.load(folder / "x.npy"), np.load(folder / "y.npy")
+    worker = strategy.cluster_resolver.task_id
+    workers = strategy.num_replicas_in_sync
+    x, y = load_images(samples)
     checkpoint = folder / "checkpoint.keras"
+
+    # What makes variables belongs into the scope.
     with strategy.scope():
-        keras.utils.set_random_seed(1)
-        model = models.compile_classifier(models.BUILDS[build](), steps_per_execution=1)
         if checkpoint.exists():
             model = keras.models.load_model(checkpoint)
+        else:
+            keras.utils.set_random_seed(1)
+            model = models.compiled()
         model.optimizer.build(model.trainable_variables)
-    losses = keras.losses.SparseCategoricalCrossentropy(
+    loss_of_each = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction="none"
     )
 
     # `fit` does not work with this strategy in Keras 3. So here is what it would do.
     def train_on_share(x, y):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(losses(y, model(x, training=True))) / BATCH
+            loss = tf.reduce_sum(loss_of_each(y, model(x, training=True))) / BATCH
         gradients = tape.gradient(loss, model.trainable_variables)
         # This waits for the other workers, and adds up the gradients of all.
-        model.optimizer.apply_gradients(
-            zip(gradients, model.trainable_variables, strict=True)
-        )
+        model.optimizer.apply(gradients)
         return loss
 
     @tf.function
     def train_on_batch(x, y):
-        return strategy.reduce(
-            "SUM", strategy.run(train_on_share, args=(x, y)), axis=None
-        )
+        losses = strategy.run(train_on_share, args=(x, y))
+        return strategy.reduce("SUM", losses, axis=None)
 
     share = BATCH // workers
-    for step in range(model.optimizer.iterations.numpy(), STEPS):
-        start = step * BATCH % len(x) + rank * share
+    for step in range(model.optimizer.iterations.numpy(), BATCHES * EPOCHS):
+        start = step % BATCHES * BATCH + worker * share
         loss = train_on_batch(x[start : start + share], y[start : start + share])
         if (step + 1) % 100 == 0:
-            # Only the chief writes. All have the same weights, and two processes that
-            # write the same file can destroy it.
-            if rank == 0:
-                model.save(folder / "new.keras")
-                with open(folder / "new.keras", "rb+") as file:
-                    os.fsync(file.fileno())
-                os.replace(folder / "new.keras", checkpoint)
-            print(f"   worker {rank}: step {step + 1}, loss {loss:.4f}")
-    weights = np.concatenate([array.ravel() for array in model.get_weights()])
-    np.save(folder / f"worker-{rank}.npy", weights)
+            # Only worker 0 writes, the chief: all have the same weights, and two processes
+            # that write the same file can destroy it. (With BatchNormalization its moving
+            # averages are of the chief's share.) How to write: lesson 10.
+            if worker == 0:
+                model.save(folder / "unfinished.keras")
+                os.replace(folder / "unfinished.keras", checkpoint)
+            print(f"   worker {worker}: batch {step + 1}, loss {loss:.4f}")
+    model.save(folder / f"worker-{worker}.keras")
 
 
 def end_with_the_parent():
-    """End this process when standard input ends: whoever started it is no more."""
+    """End this process when standard input ends: the lesson is no more."""
     sys.stdin.read()
     os._exit(1)
 
 
 if __name__ == "__main__":
+    # All imports are above: on Windows an import waits for a thread that reads standard input.
     threading.Thread(target=end_with_the_parent, daemon=True).start()
     try:
-        train(Path(sys.argv[1]), sys.argv[2])
+        train(Path(sys.argv[1]), int(sys.argv[2]))
     except tf.errors.OpError as error:
         reason = error.message[max(error.message.find("Collective ops"), 0) :]
-        lesson.note(
-            f"a worker stopped: {type(error).__name__}: {lesson.headline(reason, 150)}"
-        )
+        reason = lesson.headline(reason, 150)
+        lesson.note(f"a worker stopped: {type(error).__name__}: {reason}")
         sys.exit(1)

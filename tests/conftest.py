@@ -8,6 +8,7 @@ space and Chinese characters.
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +33,9 @@ EXPERIMENTS = [
     for path in sorted(ROOT.glob("experiments/*.py"))
     if "__main__" in path.read_text(encoding="utf-8")
 ]
+# These take long: tests run them with less. Their transcripts are of the defaults, so that
+# test_output.py compares words, not numbers.
+QUICKER = {"experiments.kills": ["--kills", "3"]}
 SOURCES = [
     *SCRIPTS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -106,19 +110,23 @@ class Folder:
         home = {"HOME": str(self.home), "USERPROFILE": str(self.home)}
         return {**keep, **home, "PYTHONUTF8": "1", **changes}
 
+    def command(self, script):
+        """Return what stands behind `python` to start a lesson or an experiment."""
+        return ["-m", script] if script in EXPERIMENTS else [str(self.path / script)]
+
+    def working_directory(self, script):
+        """Return where it is started: a lesson anywhere, an experiment in its folder."""
+        return self.path if script in EXPERIMENTS else self.elsewhere
+
     def run(self, script, *arguments, python=sys.executable, **environment):
         """Run a lesson, or an experiment ("experiments.pairs").
 
         Returns:
             subprocess.CompletedProcess: with its output as text.
         """
-        if script in EXPERIMENTS:
-            command, directory = ["-m", script], self.path
-        else:
-            command, directory = [str(self.path / script)], self.elsewhere
         return subprocess.run(
-            [*OFFLINE, python, *command, *arguments],
-            cwd=directory,
+            [*OFFLINE, python, *self.command(script), *arguments],
+            cwd=self.working_directory(script),
             env=self.environment(**environment),
             capture_output=True,
             encoding="utf-8",
@@ -133,14 +141,17 @@ def start_and_read_until(folder, script, line, *arguments):
     Returns:
         tuple: the process (subprocess.Popen), and what it has printed.
     """
+    # Tests that run in the background ignore SIGINT, and their children would, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
-        [sys.executable, str(folder.path / script), *arguments],
-        cwd=folder.elsewhere,
+        [sys.executable, *folder.command(script), *arguments],
+        cwd=folder.working_directory(script),
         env=folder.environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
     )
+    signal.signal(signal.SIGINT, before)
     output = ""
     while line not in output:
         more = process.stdout.readline()
@@ -217,18 +228,20 @@ def shared_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def default_run(tmp_path_factory):
+def default_run(tmp_path_factory, pytestconfig):
     """Return a function that runs a lesson or an experiment with its defaults.
 
     It returns the finished process, with the `folder` that it has written to. Each runs
-    once, alone in a copy of the lessons.
+    once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
+    are renewed.
     """
     finished = {}
 
     def run(script):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
-            finished[script] = folder.run(script)
+            less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
+            finished[script] = folder.run(script, *less)
             written = script.removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         return finished[script]

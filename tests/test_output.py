@@ -4,12 +4,12 @@ import re
 import shutil
 
 import pytest
-from conftest import EXPERIMENTS, LESSONS, PAGES, ROOT
+from conftest import EXPERIMENTS, LESSONS, PAGES, QUICKER, ROOT
 
 TRANSCRIPTS = ROOT / "output"
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
 # What differs from run to run: times, the moment of a kill, the order of two processes.
-# The other tests of lessons 4 and 5 look at these.
+# The tests of lessons 10 and 12 and of kills look at these.
 LEFT_OUT = [
     r"\b\d+(\.\d+)?m?u?s(/step)?\b",
     r"\b\d+(\.\d+)? s\b",
@@ -18,8 +18,8 @@ LEFT_OUT = [
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
     r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
+    r"kill -9 \d+",
     r"^   worker \d: .*\n",
-    r"(?<=exit status \[1, )-?\d+",  # a killed process has another one on Windows
     r"(?s)unmatched\s+objects: .*",  # lesson 1 ends with them, in any order
     r"(?s)a worker stopped: .*?(?=\n   ok)",
 ]
@@ -49,7 +49,8 @@ def test_a_lesson_or_experiment_prints_what_its_transcript_says(
     words, numbers = words_and_numbers(printed)
     wanted_words, wanted_numbers = words_and_numbers(path.read_text(encoding="utf-8"))
     assert words == wanted_words
-    assert numbers == pytest.approx(wanted_numbers, rel=TOLERANCE, abs=0.01)
+    if script not in QUICKER:
+        assert numbers == pytest.approx(wanted_numbers, rel=TOLERANCE, abs=0.01)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=["English", "Chinese"])

@@ -4,14 +4,8 @@ import pytest
 import style
 from conftest import SCRIPTS
 
-# Old lessons that are still to be cut.
-OLD = [
-    "04_checkpoint_and_recover.py",
-    "05_distributed_training.py",
-]
 
-
-@pytest.mark.parametrize("script", [name for name in SCRIPTS if name not in OLD])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_a_lesson_can_be_read_by_a_beginner(script):
     assert style.problems(style.ROOT / script) == []
 

@@ -1,0 +1,291 @@
+"""Experiment: what is left of a training that is killed again and again?
+
+In one process several models train in turn, each saved in another way. The process is
+killed, most often while it saves, and started again. When all models have trained their
+epochs, the next training begins. Lessons 8 and 10 are about these callbacks.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import lesson
+import models
+from experiments import report
+
+import keras
+import numpy as np
+
+EPOCHS = 12
+IMAGES = 1000
+BATCHES = 32  # that an epoch has: 1,000 images in batches of 32
+
+TAUGHT = report.taught("10_survive_a_crash.py")
+
+
+# How a model is saved: each function goes on from what it finds in a folder, or begins. It
+# returns the model, the number of epochs that are done, and the callback that saves.
+
+
+def new_model():
+    keras.utils.set_random_seed(1)
+    return models.compiled()
+
+
+def safe_checkpoint(folder):
+    path = TAUGHT["newest_whole_file"](folder)
+    callback = TAUGHT["SafeCheckpoint"](folder)
+    if path is None:
+        return new_model(), 0, callback
+    epochs = int(path.stem.removeprefix("epoch-"))
+    return keras.models.load_model(path), epochs, callback
+
+
+def model_checkpoint(folder):
+    path = folder / "checkpoint.keras"
+    callback = keras.callbacks.ModelCheckpoint(path)
+    if not path.exists():
+        return new_model(), 0, callback
+    model = keras.models.load_model(path)
+    # The file does not say from which epoch it is. But Adam counts batches.
+    return model, int(model.optimizer.iterations) // BATCHES, callback
+
+
+def backup_and_restore(folder):
+    model = new_model()
+    callback = keras.callbacks.BackupAndRestore(folder, delete_checkpoint=False)
+    callback.set_model(model)
+    callback.on_train_begin()  # as `fit` begins: load what there is
+    path = folder / "training_metadata.json"
+    epochs = json.loads(path.read_text())["epoch"] if path.exists() else 0
+    return model, epochs, callback
+
+
+METHODS = {
+    "SafeCheckpoint": safe_checkpoint,
+    "ModelCheckpoint": model_checkpoint,
+    "BackupAndRestore": backup_and_restore,
+}
+# A process is killed soon after it has printed this line for the second time; then it is
+# the next one's turn. "saved" means: at any moment, not aimed at a save.
+AIMS = [
+    "saving SafeCheckpoint",
+    "saving ModelCheckpoint",
+    "saving BackupAndRestore",
+    "saving SafeCheckpoint",
+    "saving SafeCheckpoint",
+    "saving ModelCheckpoint",
+    "saving BackupAndRestore",
+    "saved SafeCheckpoint",
+]
+
+
+class Say(keras.callbacks.Callback):
+    """Prints a line at the end of each epoch."""
+
+    def __init__(self, line):
+        super().__init__()
+        self.line = line
+
+    def on_epoch_end(self, epoch, logs=None):
+        print(self.line)
+
+
+def train(folder):
+    """Train with each of the METHODS: this is the process that is killed.
+
+    It waits for a line on its standard input. Then it prints "unusable METHOD" where
+    what the last process left cannot be loaded, and this training begins anew; "epoch
+    METHOD N" and "batches METHOD N", what it goes on from; "saving METHOD" before and
+    "saved METHOD" after each save; and at its end "end METHOD CHECKSUM", of the weights.
+
+    Args:
+        folder: gets a folder for each method.
+    """
+    if not sys.stdin.readline():
+        return  # the process that has started this one is no more
+    random_numbers = np.random.default_rng(1)
+    x = random_numbers.random((IMAGES, models.PIXELS), dtype="float32")
+    y = random_numbers.integers(models.CLASSES, size=IMAGES)
+    trainings = []
+    for method, go_on in METHODS.items():
+        place = folder / method
+        place.mkdir(exist_ok=True)
+        try:
+            model, done, callback = go_on(place)
+        except (Exception, SystemExit):  # damage shows as many kinds of errors
+            print(f"unusable {method}")
+            shutil.rmtree(place)
+            place.mkdir()
+            model, done, callback = go_on(place)
+        print(f"epoch {method} {done}")
+        print(f"batches {method} {int(model.optimizer.iterations)}")
+        callbacks = [Say(f"saving {method}"), callback, Say(f"saved {method}")]
+        trainings.append([model, done, callbacks])
+    for turn in range(EPOCHS):
+        for model, done, callbacks in trainings:
+            epoch = done + turn
+            if epoch < EPOCHS:
+                # The order depends on the epoch alone, so an epoch that is trained
+                # again is the same.
+                order = np.random.default_rng(epoch).permutation(IMAGES)
+                settings = {"epochs": epoch + 1, "initial_epoch": epoch}
+                settings |= {"shuffle": False, "verbose": 0, "callbacks": callbacks}
+                model.fit(x[order], y[order], **settings)
+    for method, (model, _, _) in zip(METHODS, trainings, strict=True):
+        weights = np.concatenate([array.ravel() for array in model.get_weights()])
+        print(f"end {method} {hashlib.sha256(weights.tobytes()).hexdigest()}")
+
+
+def start(folder):
+    """Start a process that waits to train in a folder."""
+    return lesson.start("-m", "experiments.kills", "--training", str(folder))
+
+
+def follow(process, aim, seconds):
+    """Let a waiting process train, and kill it.
+
+    Args:
+        process: as `start` returns it.
+        aim: the line after which it is killed, when it is there for the second time; None
+            if it is not to be killed.
+        seconds: how long after this line.
+
+    Returns:
+        tuple: the lines that it has printed, and whether it was killed.
+    """
+    print(file=process.stdin, flush=True)
+    lines = []
+    killed = False
+    for line in process.stdout:
+        lines.append(line.strip())
+        if not killed and lines.count(aim) == 2:
+            time.sleep(seconds)
+            process.kill()
+            killed = True
+    if process.wait() and not killed:
+        sys.exit("The training process failed.")
+    return lines, killed
+
+
+def value(lines, beginning):
+    """Return what stands behind `beginning` in the line that begins with it."""
+    for line in lines:
+        if line.startswith(beginning):
+            return line.removeprefix(beginning).strip()
+    sys.exit(f"The training process has not printed {beginning!r}.")
+
+
+def empty_folder(name):
+    folder = report.folder("kills") / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
+def measure(kills):
+    """Kill `kills` times, and then let the training come to its end.
+
+    Returns:
+        dict: for each of the METHODS a collections.Counter of "inside its save",
+        "unusable", "wrong epoch", "epochs", "ended" and "as never killed".
+    """
+    bar = report.progress(kills + 1)
+    never_killed, _ = follow(start(empty_folder("never killed")), None, 0)
+    bar.add(1)
+    folder = empty_folder("killed")
+    moments = random.Random(4)
+    counts = {method: Counter() for method in METHODS}
+    waiting = []
+    done = 0
+    ended = False
+    while done < kills or not ended:
+        # Others wait, already started: TensorFlow takes long to start.
+        while len(waiting) < min(3, kills - done + 1):
+            waiting.append(start(folder))
+        aim = AIMS[done % len(AIMS)] if done < kills else None
+        longest = 0.3 if aim == "saved SafeCheckpoint" else 0.01
+        lines, killed = follow(waiting.pop(0), aim, moments.uniform(0, longest))
+        ended = f"end {list(METHODS)[-1]}" in " ".join(lines)
+        for method, count in counts.items():
+            epoch = int(value(lines, f"epoch {method}"))
+            batches = int(value(lines, f"batches {method}"))
+            count["inside its save"] += killed and lines[-1] == f"saving {method}"
+            count["unusable"] += f"unusable {method}" in lines
+            count["wrong epoch"] += batches != epoch * BATCHES
+            count["epochs"] += lines.count(f"saving {method}")
+            if ended:
+                end = f"end {method}"
+                count["ended"] += 1
+                count["as never killed"] += value(lines, end) == value(
+                    never_killed, end
+                )
+        if killed:
+            done += 1
+            bar.add(1)
+        if ended:
+            folder = empty_folder("killed")
+    return counts
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--kills",
+        type=lesson.number(1000),
+        default=24,
+        help="how often the training is killed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--training",
+        metavar="FOLDER",
+        type=Path,
+        help="be the process that is killed: train in FOLDER, after a line on standard "
+        "input",
+    )
+    args = report.arguments(__doc__, parser)
+    if args.training:
+        train(args.training)
+        return
+
+    counts = measure(args.kills)
+    columns = {
+        "saved by": "the callback; all of them in the same processes",
+        "kills": "how often the process was killed",
+        "inside its save": "how many of these while this callback was saving",
+        "unusable": "what it had left could not be loaded: this training began anew",
+        "wrong epoch": "the number of epochs and the weights did not belong together",
+        "epochs": f"that were trained; without kills, {EPOCHS} in each training",
+        "as never killed": "trainings that ended with equal weights, to the last bit",
+    }
+    rows = []
+    for method, count in counts.items():
+        rows.append(
+            [
+                method,
+                args.kills,
+                count["inside its save"],
+                count["unusable"],
+                count["wrong epoch"],
+                count["epochs"],
+                f"{count['as never killed']} of {count['ended']}",
+            ]
+        )
+    report.table(columns, rows)
+    safe = counts["SafeCheckpoint"]
+    lesson.check(
+        "SafeCheckpoint: always a file that can be used, and the end as if never killed",
+        safe["unusable"] == 0
+        and safe["wrong epoch"] == 0
+        and safe["as never killed"] == safe["ended"],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Lesson 11: two devices, and weights in several files."""
+
+import subprocess
+import sys
+
+import lesson
+import data
+
+import keras
+import pytest
+import tensorflow as tf
+from conftest import ROOT, numbers
+
+SCRIPT = "11_two_devices.py"
+
+
+def test_lesson_11_goes_on_training_on_one_device_and_on_two(default_run):
+    text = default_run(SCRIPT).stdout
+    assert "/device:CPU:1\n" in text
+    assert "ok     Adam went on counting batches: 400" in text
+    for where in ("on both devices", "on one device"):
+        (difference,) = numbers(rf"{where}: weights differ by at most ([\d.e-]+)", text)
+        assert difference < 1e-4
+
+
+def test_lesson_11_saves_weights_in_several_files(default_run):
+    text = default_run(SCRIPT).stdout
+    for number in range(3):
+        (size,) = numbers(rf"mnist_0000{number}.weights.h5: ([\d,]+) B", text)
+        assert size < 0.0003 * 1024**3
+    assert "ok     loaded from all files" in text
+    assert "ok     with Adam's state: 400 batches" in text
+    assert "error  ValueError: The size of 0 is 196.00 KB which exceeds" in text
+
+
+def test_a_file_saved_under_mirrored_strategy_loads_under_one_device_strategy(
+    default_run,
+):
+    path = default_run(SCRIPT).folder / "mirrored.keras"
+    (x, y), _ = data.load_mnist(6400)
+    weights = []
+    for scope in (
+        tf.distribute.OneDeviceStrategy("/cpu:0").scope(),
+        tf.distribute.get_strategy().scope(),
+    ):
+        with scope:
+            model = keras.models.load_model(path)
+        model.fit(x, y, shuffle=False, verbose=0)
+        assert model.optimizer.iterations.numpy() == 400
+        weights.append(model.get_weights())
+    assert lesson.largest_difference(*weights) < 1e-4
+
+
+FIT = """
+import lesson, models
+import numpy as np, tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+half = tf.config.LogicalDeviceConfiguration()
+tf.config.set_logical_device_configuration(cpu, [half, half])
+strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
+with strategy.scope():
+    model = models.compile_classifier(models.sequential(), steps_per_execution={steps})
+x, y = np.zeros((6400, 784), "float32"), np.zeros(6400)
+try:
+    model.fit(x, y, verbose=0)
+except Exception as error:
+    print(type(error).__name__, error)
+else:
+    print("works")
+"""
+
+
+@pytest.mark.parametrize("steps, result", [(1, "works"), (25, "InvalidArgumentError")])
+def test_fit_under_mirrored_strategy_takes_one_step_per_execution(steps, result):
+    finished = subprocess.run(
+        [sys.executable, "-c", FIT.format(steps=steps)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.stdout.startswith(result)

@@ -1,0 +1,156 @@
+"""Lesson 12: two processes that train one model."""
+
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+
+import lesson
+
+import psutil
+import pytest
+from conftest import README, ROOT, need, numbers, stop_in_the_middle
+
+SCRIPT = "12_two_workers.py"
+
+
+def test_lesson_12_trains_on_two_real_processes_in_step(default_run):
+    text = default_run(SCRIPT).stdout.split("2. Their checkpoint")[0]
+    lines = re.findall(r"worker (\d): (batch \d+, loss [\d.]+)", text)
+    said = {rank: [line for who, line in lines if who == rank] for rank in "01"}
+    assert said["0"] == said["1"]
+    assert len(said["0"]) == 6
+    assert "ok     both have equal weights" in text
+
+
+def test_lesson_12_loads_the_checkpoint_in_a_single_process(default_run):
+    text = default_run(SCRIPT).stdout
+    (difference,) = numbers(r"ok     weights differ by at most ([\d.e-]+)", text)
+    assert difference < 0.001
+
+
+def test_lesson_12_ends_soon_after_a_worker_died_and_finishes_the_job(default_run):
+    text = default_run(SCRIPT).stdout.split("3. A worker")[1]
+    assert "a worker stopped: " in text
+    (seconds,) = numbers(r"ok     the chief failed, too, ([\d.]+) s later", text)
+    assert seconds < 60
+    (batch,) = numbers(r"The checkpoint is from batch (\d+) of 600", text)
+    assert 100 <= batch < 600
+    assert "worker 0: batch 100," not in text.split("4. Start both again")[1]
+    assert "ok     not one bit is different" in text
+
+
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
+def test_lesson_12_leaves_no_process_behind_when_it_is_stopped(folder, how):
+    need(os.name == "posix", "this test sends signals")
+    how = getattr(signal, how)
+    status, _, errors, alive = stop_in_the_middle(
+        folder, SCRIPT, "worker 0: batch 100", how
+    )
+    assert status == -how
+    assert alive == []
+    assert "Traceback" not in errors
+
+
+def config(ports, number):
+    """Return the environment variable of a worker that uses the first or second port."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    return json.dumps({"cluster": cluster, "task": {"type": "worker", "index": number}})
+
+
+def test_a_worker_that_waits_in_vain_ends_with_the_program_that_started_it():
+    # Nobody listens on the port of the second worker.
+    program = textwrap.dedent("""
+        import sys
+        import lesson
+        worker = lesson.start("worker.py", ".", "1", TF_CONFIG=sys.argv[1])
+        print(worker.pid)
+        worker.wait(6)
+    """)
+    finished = subprocess.run(
+        [sys.executable, "-c", program, config(lesson.free_ports(), 0)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert finished.stderr.endswith("timed out after 6 seconds\n")
+    assert not psutil.pid_exists(int(finished.stdout))
+
+
+def test_workers_of_tensorflow_listen_on_all_interfaces():
+    # Not as we would have it: the README warns of it. Should this fail, mend the README.
+    need(os.name == "posix", "this test looks at the sockets of a process")
+    program = textwrap.dedent("""
+        import lesson
+        import tensorflow as tf
+        address = f"127.0.0.1:{lesson.free_ports()[0]}"
+        server = tf.distribute.Server({"worker": [address]}, "worker", 0)
+        print("up", flush=True)
+        input()
+    """)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "up\n"
+    addresses = {
+        connection.laddr.ip
+        for connection in psutil.Process(process.pid).net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    process.communicate("\n")
+    assert addresses <= {"::", "0.0.0.0"}
+    assert addresses
+
+
+FIT = """
+import lesson, models
+import numpy as np, tensorflow as tf
+strategy = tf.distribute.MultiWorkerMirroredStrategy()
+with strategy.scope():
+    model = models.compile_classifier(models.sequential(), steps_per_execution=1)
+try:
+    model.fit(np.zeros((6400, 784), "float32"), np.zeros(6400), verbose=0)
+except Exception as error:
+    print(error)
+"""
+
+
+def test_fit_under_multi_worker_mirrored_strategy_does_not_work():
+    ports = lesson.free_ports()
+    workers = []
+    for number in range(2):
+        worker = subprocess.Popen(
+            [sys.executable, "-c", FIT],
+            cwd=ROOT,
+            env={**os.environ, "TF_CONFIG": config(ports, number)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        workers.append(worker)
+    for worker in workers:
+        assert "PerReplica" in worker.communicate(timeout=60)[0]
+
+
+def test_the_readme_calculates_how_often_to_save_correctly():
+    section = " ".join(README.split("**How often.**")[1].split("\n\n")[0].split())
+    save, days, machines = numbers(
+        r"takes (\d+) s, a machine fails once in (\d+) days, and there are (\d+) machines",
+        section,
+    )
+    failure = days * 24 * 3600 / machines
+    interval = math.sqrt(2 * save * failure)
+    cost = save / interval + interval / (2 * failure)
+    assert f"every {failure / 3600:.2f} hours, {failure:.0f} s;" in section
+    assert f"`sqrt(2 * {save:.0f} * {failure:.0f})` is {interval:.0f} s." in section
+    assert f"every {interval / 60:.0f} minutes" in section
+    assert f"{cost:.1%} of the time" in section
