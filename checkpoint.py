@@ -125,8 +125,6 @@ def fit(
         if isinstance(data, Batches):
             model(data[0][0])  # gives every layer its variables
         saver.load(path, model)
-    if isinstance(data, Batches):
-        data.first_batch = saver.state["batches"]
     first_epoch = saver.state["epoch"]
     epochs = arguments.get("epochs", 1)
     if saver.state["stopped"] or epochs <= first_epoch:
@@ -134,6 +132,10 @@ def fit(
         # Without an epoch, callbacks still do what they do at the end of a training:
         # EarlyStopping gives the model its best weights.
         epochs = first_epoch
+    elif path is not None:
+        print(f"Going on after epoch {first_epoch}.")
+    if isinstance(data, Batches):
+        data.first_batch = saver.state["batches"]
     arguments["callbacks"] = [*saver.callbacks.values(), saver]
     arguments["epochs"] = epochs
     return model.fit(data, initial_epoch=first_epoch, **arguments)
@@ -181,7 +183,6 @@ class Saver(keras.callbacks.Callback):
             _random_states(model), saved["random"], strict=False
         ):
             variable.assign(value)
-        print(f"Going on after epoch {self.state['epoch']}.")
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         # Not before now: all other callbacks have just forgotten what they knew.
@@ -191,8 +192,10 @@ class Saver(keras.callbacks.Callback):
             elif name in self.memory:
                 vars(callback).update(self.memory[name])
             weights = []
-            while f"{name} {len(weights)}" in self.best_weights:
-                weights.append(self.best_weights[f"{name} {len(weights)}"])
+            for number, weight in enumerate(self.model.get_weights()):
+                if f"{name} {number}" in self.best_weights:
+                    array = self.best_weights[f"{name} {number}"]
+                    weights.append(array.view(weight.dtype))  # npz knows no bfloat16
             if weights:
                 callback.best_weights = weights
 
@@ -258,8 +261,9 @@ def _comparable(config: str) -> dict:
 
 
 def _without_state(config: dict) -> dict:
-    for key in ["build_config", "learning_rate", "seed", "shared_object_id"]:
+    for key in ["build_config", "build_input_shape", "learning_rate", "seed"]:
         config.pop(key, None)
+    config.pop("shared_object_id", None)
     return config
 
 
