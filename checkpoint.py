@@ -12,9 +12,9 @@ training.npz. They hold what Keras leaves out: the random state of Dropout and t
 what callbacks remember, the place in the data, the history.
 
 What it cannot keep: random numbers that a layer of your own draws without a
-`keras.random.SeedGenerator`, the states of a stateful LSTM or GRU, an optimizer that is
-not `model.optimizer`. "To the last bit" is meant for the same versions and the same kind
-of processor; on a GPU only after `tf.config.experimental.enable_op_determinism()`.
+`keras.random.SeedGenerator`, the states of a stateful LSTM or GRU, an optimizer that
+is not `model.optimizer`. "To the last bit" is meant for the same versions and kind of
+processor; on a GPU only after `tf.config.experimental.enable_op_determinism()`.
 """
 
 import io
@@ -45,12 +45,12 @@ class Batches(keras.utils.PyDataset):
     """Shuffled batches without end. Batch i depends on the seed and on i alone.
 
     Args:
-        parts: inputs, and as far as you have them targets and sample weights. Each is an
+        parts: inputs, and where you have them targets, and sample weights. Each is an
             array, or a dict or list of arrays, with the samples along the first axis.
         batch_size: samples in a batch; the last batch of a pass can be smaller.
         seed: gives each pass over the data its own order; another seed, other orders.
-        steps_per_epoch: batches in an epoch; None: as many as a pass has. Each epoch ends
-            with a save, so where a pass takes hours, make the epochs shorter.
+        steps_per_epoch: batches in an epoch; None: as many as a pass has. Each epoch
+            ends with a save, so where a pass takes hours, make the epochs shorter.
     """
 
     num_batches = None  # tells Keras that there is no end
@@ -123,7 +123,8 @@ def fit(
     path = newest_whole_file(saver.folder)
     if path is not None:
         if isinstance(data, Batches):
-            model(data[0][0])  # gives every layer its variables
+            inputs = keras.tree.map_structure(_symbol, data[0][0])
+            model(inputs)  # computes nothing, but now every layer has its variables
         saver.load(path, model)
     first_epoch = saver.state["epoch"]
     epochs = arguments.get("epochs", 1)
@@ -142,7 +143,7 @@ def fit(
 
 
 class Saver(keras.callbacks.Callback):
-    """Comes after all other callbacks, and saves what they and the model have become."""
+    """Comes after all other callbacks; saves what they and the model have become."""
 
     def __init__(self, folder: str | Path, callbacks: list):
         super().__init__()
@@ -165,11 +166,9 @@ class Saver(keras.callbacks.Callback):
             saved = json.loads(archive.read("training.json"))
             self.best_weights = np.load(io.BytesIO(archive.read("training.npz")))
         if _comparable(config) != _comparable(model.to_json()):
-            print(
-                "Not exact: the model, or its compile, is not the one that was saved."
-            )
+            print("Not exact: the model, or its compile, is not as it was saved.")
         if list(saved["memory"]) != list(self.callbacks):
-            print("Not exact: the callbacks are not those that were saved.")
+            print("Not exact: the callbacks are not as they were saved.")
         if saved["state"]["data"] != self.state["data"]:
             print("Not exact: length, batches or seed of the data are not as saved.")
         self.state = {**saved["state"], "data": self.state["data"]}
@@ -179,9 +178,8 @@ class Saver(keras.callbacks.Callback):
             model.load_weights(path)
         except ValueError as error:
             raise ValueError(f"{path} does not fit this model. {error}") from error
-        for variable, value in zip(
-            _random_states(model), saved["random"], strict=False
-        ):
+        variables = _random_states(model)
+        for variable, value in zip(variables, saved["random"], strict=False):
             variable.assign(value)
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -202,7 +200,7 @@ class Saver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.state["epoch"] = epoch + 1
         self.state["stopped"] = self.model.stop_training
-        # Keras takes `steps_per_execution` batches at once, also at the end of an epoch.
+        # Keras takes `steps_per_execution` batches at once, even beyond the epoch's end.
         at_once = self.model.steps_per_execution
         steps = math.ceil((self.params["steps"] or 0) / at_once) * at_once
         self.state["batches"] += steps
@@ -214,9 +212,8 @@ class Saver(keras.callbacks.Callback):
         best_weights = {}
         for name, callback in self.callbacks.items():
             saved["memory"][name] = _memory(callback)
-            for number, array in enumerate(
-                getattr(callback, "best_weights", None) or []
-            ):
+            weights = getattr(callback, "best_weights", None) or []
+            for number, array in enumerate(weights):
                 best_weights[f"{name} {number}"] = array
         # Under another name: the file before is not harmed by a crash.
         new = self.folder / "new.keras"
@@ -254,10 +251,14 @@ def _as_list(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
+def _symbol(array: np.ndarray) -> keras.KerasTensor:
+    return keras.Input(array.shape[1:], dtype=array.dtype)
+
+
 def _comparable(config: str) -> dict:
     """Return a model's config without what differs between two starts of a program."""
-    numbers_of_names_removed = re.sub(r'_\d+"', '"', config)
-    return json.loads(numbers_of_names_removed, object_hook=_without_state)
+    without_numbers = re.sub(r'_\d+"(?!:)', '"', config)  # "dense_1" becomes "dense"
+    return json.loads(without_numbers, object_hook=_without_state)
 
 
 def _without_state(config: dict) -> dict:

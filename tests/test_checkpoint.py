@@ -1,7 +1,7 @@
 """checkpoint.py: what is killed and started again ends like what was never killed.
 
-In most tests a training is stopped by few epochs, and started again in the same process,
-with another seed and a new model. In two of them real processes are killed.
+In most tests a training is stopped by few epochs, and started again in the same
+process, with another seed and a new model. In two of them real processes are killed.
 """
 
 import itertools
@@ -135,8 +135,13 @@ stop = keras.callbacks.EarlyStopping(
     "val_accuracy", patience=9, restore_best_weights=True
 )
 history = checkpoint.fit(
-    model, batches_of(IMAGES, LABELS, steps_per_epoch=5), sys.argv[1], epochs=90,
-    validation_data=(IMAGES[:40], LABELS[:40]), callbacks=[reduce, stop, Say()], verbose=0,
+    model,
+    batches_of(IMAGES, LABELS, steps_per_epoch=5),
+    sys.argv[1],
+    epochs=90,
+    validation_data=(IMAGES[:40], LABELS[:40]),
+    callbacks=[reduce, stop, Say()],
+    verbose=0,
 )
 np.savez(sys.argv[1] + "/end.npz", *model.get_weights(), **history.history)
 print("end", *history.epoch, flush=True)
@@ -422,7 +427,7 @@ def two_inputs_and_outputs():
 
 
 class ListOfInputs(keras.Model):
-    """A subclassed model without `build` and without `get_config`, registered nowhere."""
+    """Subclassed, without `build`, without `get_config`, registered nowhere."""
 
     def __init__(self):
         super().__init__()
@@ -439,6 +444,13 @@ class ListOfInputs(keras.Model):
 def subclassed_with_a_list():
     model = ListOfInputs()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model
+
+
+def built_without_variables():
+    model = subclassed_with_a_list()
+    model.build([(None, 64), (None, 64)])
+    assert model.built and not model.weights, "so Keras says"
     return model
 
 
@@ -494,6 +506,7 @@ def lists():
     [
         (two_inputs_and_outputs, dicts),
         (subclassed_with_a_list, lists),
+        (built_without_variables, lists),
         (unbuilt_sequential, flat),
         (frozen, flat),
         (with_averaged_weights, flat),
@@ -504,6 +517,7 @@ def lists():
 )
 @pytest.mark.filterwarnings("error:Skipping variable loading")
 @pytest.mark.filterwarnings("error:The structure of")
+@pytest.mark.filterwarnings("ignore:`build..` was called on layer 'list_of_inputs")
 def test_it_works_with(build, data, tmp_path, capsys):
     never, often = never_and_often_stopped(tmp_path, build, data)
     assert largest_difference(never, often) == 0
@@ -532,7 +546,7 @@ def test_it_works_with_the_precision(policy, tmp_path, capsys):
 
 
 def test_with_seven_batches_at_once_an_epoch_of_ten_has_fourteen(tmp_path):
-    """Keras goes on to a multiple of steps_per_execution; the place in the data, too."""
+    """Keras goes on to a multiple of steps_per_execution, and so does the place."""
 
     def build():
         return cnn(steps_per_execution=7)
@@ -664,8 +678,11 @@ def test_it_cannot_keep_what_its_first_lines_say(build, data, tmp_path):
 NOT_BATCHES = "Not exact, unless your data come in the same order at each start."
 SHUFFLED = "Not exact: with shuffle=True, each start has another order."
 OTHER_DATA = "Not exact: length, batches or seed of the data are not as saved."
-OTHER_CALLBACKS = "Not exact: the callbacks are not those that were saved."
-OTHER_MODEL = "Not exact: the model, or its compile, is not the one that was saved."
+OTHER_CALLBACKS = "Not exact: the callbacks are not as they were saved."
+OTHER_MODEL = "Not exact: the model, or its compile, is not as it was saved."
+
+
+ADAM = keras.optimizers.Adam(beta_1=0.8)
 
 
 class Sentences(keras.callbacks.Callback):
@@ -717,6 +734,7 @@ def test_with_arrays_in_their_order_it_is_exact(tmp_path):
         ({"callbacks": [keras.callbacks.EarlyStopping("loss")] * 2}, OTHER_CALLBACKS),
         ({"build": lambda: small(rate=0.4)}, OTHER_MODEL),
         ({"build": lambda: small(optimizer="nadam")}, OTHER_MODEL),
+        ({"build": lambda: small(optimizer=ADAM)}, OTHER_MODEL),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer 'nadam'")
