@@ -200,7 +200,7 @@ class Saver(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         self.state["epoch"] = epoch + 1
         self.state["stopped"] = self.model.stop_training
-        # Keras takes `steps_per_execution` batches at once, even beyond the epoch's end.
+        # Keras takes `steps_per_execution` batches at once, even beyond an epoch's end.
         at_once = self.model.steps_per_execution
         steps = math.ceil((self.params["steps"] or 0) / at_once) * at_once
         self.state["batches"] += steps
@@ -289,8 +289,8 @@ def newest_whole_file(folder: Path) -> Path | None:
 
 def is_whole(path: Path) -> bool:
     """Return whether no byte of a file has changed since it was saved."""
-    # `load_weights` does not tell: since Python 3.12, zipfile leaves out the checksum
-    # where Keras jumps to and fro in a member. `testzip` reads all of each member.
+    # Loading need not tell: since Python 3.12, zipfile no longer compares the checksum
+    # of a member in which the reader has jumped ahead. `testzip` reads all of each.
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None and "training.npz" in archive.namelist()
