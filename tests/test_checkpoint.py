@@ -187,7 +187,7 @@ def test_killed_at_any_moment_it_ends_like_the_training_that_was_never_killed(tm
         process = python(tmp_path / "training.py", killed, ROOT / "tests")
         longest = 0.02 if line == "saving" else 0.1
         lines = kill_after(process, line, moment.uniform(0, longest))
-        assert process.wait() == -9
+        assert process.wait() != 0
         assert not lines[-1].startswith("end"), "too late"
         begins.append(
             int(next(each for each in lines if "epoch" in each.split()[0])[6:])
@@ -221,7 +221,7 @@ def test_own_training_is_killed_and_started_again_as_a_user_would(tmp_path):
             break
     first.kill()
     second = python(places[1] / "own_training.py", cwd=tmp_path).communicate()[0]
-    assert first.wait() == -9
+    assert first.wait() != 0
     assert second.startswith("Going on after epoch 2.\nEpoch 3/5\n")
     evaluation = reference.communicate()[0].splitlines()[-1].split(" - ")[-2:]
     assert second.splitlines()[-1].split(" - ")[-2:] == evaluation
