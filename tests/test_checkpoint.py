@@ -286,11 +286,11 @@ def without_place_in_the_data(saved, members):
 
 
 def without_memory_of_reduce_lr_on_plateau(saved, members):
-    del saved["memory"]["ReduceLROnPlateau"]
+    del saved["memory"]["1 ReduceLROnPlateau"]
 
 
 def without_memory_of_early_stopping(saved, members):
-    del saved["memory"]["EarlyStopping"]
+    del saved["memory"]["2 EarlyStopping"]
 
 
 def without_best_weights(saved, members):
@@ -299,7 +299,7 @@ def without_best_weights(saved, members):
 
 
 def without_history(saved, members):
-    del saved["memory"]["History"]
+    del saved["memory"]["3 History"]
 
 
 def go_on(folder, copy, change=None):
@@ -524,7 +524,7 @@ def test_it_works_with(build, data, tmp_path, capsys):
     assert "Not exact" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_it_works_with_the_precision(policy, tmp_path, capsys):
     keras.config.set_dtype_policy(policy)
     try:
@@ -603,7 +603,7 @@ def test_two_callbacks_of_a_kind_keep_apart_what_they_remember(tmp_path):
 def test_model_checkpoint_keeps_the_best_only_if_it_remembers(remember, tmp_path):
     def change(saved, members):
         if not remember:
-            del saved["memory"]["ModelCheckpoint"]
+            del saved["memory"]["1 ModelCheckpoint"]
 
     for epochs in [2, 3]:
         best = keras.callbacks.ModelCheckpoint(
@@ -675,14 +675,18 @@ def test_it_cannot_keep_what_its_first_lines_say(build, data, tmp_path):
 
 # What cannot be exact is said before the training
 
-NOT_BATCHES = "Not exact, unless your data come in the same order at each start."
-SHUFFLED = "Not exact: with shuffle=True, each start has another order."
-OTHER_DATA = "Not exact: length, batches or seed of the data are not as saved."
-OTHER_CALLBACKS = "Not exact: the callbacks are not as they were saved."
-OTHER_MODEL = "Not exact: the model, or its compile, is not as it was saved."
+NOT_BATCHES = "Not exact, unless the data are the same, in the same order, each time."
+OTHER_DATA = "Not exact: not as it was saved: data."
+OTHER_CALLBACKS = "Not exact: not as it was saved: callbacks."
+OTHER_MODEL = "Not exact: not as it was saved: model."
+OTHER_OPTIMIZER = "Not exact: not as it was saved: optimizer."
 
 
-ADAM = keras.optimizers.Adam(beta_1=0.8)
+def other_layers():
+    model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(8, "relu")])
+    model.add(keras.layers.Dense(4))  # the same weights, without Dropout
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(True))
+    return model
 
 
 class Sentences(keras.callbacks.Callback):
@@ -711,11 +715,11 @@ def test_it_says_that_the_order_of_other_data_is_unknown(tmp_path, capsys):
 
 def test_it_says_that_fit_shuffles(tmp_path, capsys):
     arguments = {"data": FLAT, "y": LABELS, "shuffle": True}
-    assert said(capsys, tmp_path, 1, **arguments) == [NOT_BATCHES, SHUFFLED]
+    assert said(capsys, tmp_path, 1, **arguments) == [NOT_BATCHES]
 
 
 def test_with_arrays_in_their_order_it_is_exact(tmp_path):
-    arguments = {"build": small, "data": FLAT, "y": LABELS, "batch_size": 8}
+    arguments = {"build": small, "data": FLAT, "y": LABELS, "shuffle": False}
     start(tmp_path / "a", 1, **arguments)
     model, _ = start(tmp_path / "a", 3, **arguments)
     assert largest_difference(model, start(tmp_path / "b", 3, **arguments)[0]) == 0
@@ -728,13 +732,11 @@ def test_with_arrays_in_their_order_it_is_exact(tmp_path):
         ({"data": batches_of(FLAT[:60], LABELS[:60])}, OTHER_DATA),
         ({"data": batches_of(FLAT, LABELS, seed=4)}, OTHER_DATA),
         ({"data": batches_of(FLAT, LABELS, batch_size=9)}, OTHER_DATA),
-        ({"data": batches_of(FLAT, LABELS, steps_per_epoch=3)}, OTHER_DATA),
         ({"callbacks": []}, OTHER_CALLBACKS),
         ({"callbacks": [keras.callbacks.ReduceLROnPlateau("loss")]}, OTHER_CALLBACKS),
         ({"callbacks": [keras.callbacks.EarlyStopping("loss")] * 2}, OTHER_CALLBACKS),
-        ({"build": lambda: small(rate=0.4)}, OTHER_MODEL),
-        ({"build": lambda: small(optimizer="nadam")}, OTHER_MODEL),
-        ({"build": lambda: small(optimizer=ADAM)}, OTHER_MODEL),
+        ({"build": other_layers}, OTHER_MODEL),
+        ({"build": lambda: small(optimizer="nadam")}, OTHER_OPTIMIZER),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer 'nadam'")
@@ -906,5 +908,5 @@ def test_inputs_targets_and_weights_stay_together():
 
 
 def test_arrays_of_different_lengths_are_an_error():
-    with pytest.raises(ValueError, match="70 samples here, 60 there"):
+    with pytest.raises(ValueError, match=r"different lengths: \[60, 70\]"):
         batches_of(FLAT, LABELS[:60])
