@@ -1,0 +1,89 @@
+"""What checkpoint.py adds to an epoch, beside ModelCheckpoint with the same model.
+
+Run by hand, with nothing else running:
+
+    python tests/benchmarks/checkpoint_cost.py
+
+Only the saving is timed: ModelCheckpoint's `on_epoch_end` and checkpoint.py's, in turn,
+so that a machine that slows down slows down both. With the best weights of
+EarlyStopping in it the file is larger, so the limit is for each byte. It ends with
+status 1 where checkpoint.py takes more than 1.3 times as long.
+"""
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
+
+import checkpoint
+
+import keras
+import numpy as np
+
+LIMIT = 1.3
+
+
+def trained(units):
+    """Return a model that was trained with one batch: Adam triples its weights."""
+    model = keras.Sequential([keras.Input((784,))])
+    model.add(keras.layers.Dense(units, activation="relu"))
+    model.add(keras.layers.Dropout(0.2))
+    model.add(keras.layers.Dense(units, activation="relu"))
+    model.add(keras.layers.Dense(10))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(np.zeros((32, 784), "float32"), np.zeros(32), verbose=0)
+    model.stop_training = False
+    return model
+
+
+def seconds(callback, epoch):
+    if hasattr(os, "sync"):
+        os.sync()  # what the other one has written shall not slow down this one
+    begin = time.perf_counter()
+    callback.on_epoch_end(epoch, {"loss": 1.0})
+    return time.perf_counter() - begin
+
+
+def compare(model, early_stopping, rounds):
+    """Return both median times, the median ratio of times, and the ratio of sizes."""
+    others = [keras.callbacks.ReduceLROnPlateau("loss"), keras.callbacks.History()]
+    if early_stopping:
+        best = keras.callbacks.EarlyStopping("loss", restore_best_weights=True)
+        others.append(best)
+    with tempfile.TemporaryDirectory() as folder:
+        plain = keras.callbacks.ModelCheckpoint(Path(folder) / "plain.keras")
+        saver = checkpoint.Saver(folder, others)
+        for callback in [plain, *others, saver]:
+            callback.set_model(model)
+            callback.set_params({"steps": 1})
+            callback.on_train_begin()
+        for callback in others:
+            callback.on_epoch_end(0, {"loss": 1.0})
+        times = []
+        for epoch in range(rounds + 2):
+            times.append((seconds(plain, epoch), seconds(saver, epoch)))
+        times = times[2:]  # the first two warm up
+        files = [Path(folder) / "newest.keras", Path(folder) / "plain.keras"]
+        ours, theirs = [file.stat().st_size for file in files]
+    ratio = statistics.median(pair[1] / pair[0] for pair in times)
+    medians = [statistics.median(column) for column in zip(*times, strict=True)]
+    return *medians, ratio, ours / theirs
+
+
+worst = 0
+print("    weights  best kept  ModelCheckpoint  checkpoint.py  ratio  file  for a byte")
+for units, rounds in [(64, 40), (1000, 20), (4000, 12)]:
+    model = trained(units)
+    for kept in [False, True]:
+        plain, ours, ratio, size = compare(model, kept, rounds)
+        worst = max(worst, ratio / size)
+        print(
+            f"{model.count_params():11,} {kept!s:>10} {plain:14.4f} s {ours:12.4f} s"
+            f" {ratio:6.2f} {size:5.2f} {ratio / size:8.2f}"
+        )
+print(f"worst ratio for a byte: {worst:.2f}, limit {LIMIT}")
+sys.exit(worst > LIMIT)
