@@ -6,7 +6,10 @@ it, too. It does not know models.py: the file says what to build, and how to com
 
 import sys
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 
 import keras

@@ -8,7 +8,10 @@ built the model: 02_resume.py is that program.
 import json
 import zipfile
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 

@@ -5,7 +5,10 @@ loaded from the file predicts, but it cannot go on training without help: this l
 gives that help, and converts the file to `.keras`.
 """
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 

@@ -4,7 +4,10 @@ The video says that a class of one's own needs `get_config` and `from_config`. A
 has the *name* of a class and what `get_config` returns, not its Python code.
 """
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 

@@ -5,7 +5,10 @@ datasets/keras2.h5 is the video's classifier as Keras 2 saved it, with
 is. It takes a few lines, and Adam's state is in there, too.
 """
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 
 import h5py

@@ -7,7 +7,10 @@ callback that `fit` calls after each epoch. TensorFlow's old tutorial types
 
 import shutil
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 

@@ -4,7 +4,10 @@ Three things that a training depends on are not in a `.keras` file: random numbe
 layers such as Dropout, the order of the data, and what callbacks remember.
 """
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 
 import keras

@@ -5,7 +5,10 @@ today, a package of its own. `model.export` writes one file, and an `Interpreter
 it, without TensorFlow. (`tf.lite.Interpreter` is deprecated.)
 """
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 

@@ -7,7 +7,10 @@ a program, and a file that was copied or sent can be damaged. Look before you lo
 import hashlib
 import zipfile
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 

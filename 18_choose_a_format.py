@@ -4,7 +4,10 @@ The video shows three ways to save a model. These lessons show seven: here they 
 under the other, how to save and how to load, and what each is good for.
 """
 
-import lesson  # first: it starts TensorFlow without its messages
+try:
+    import lesson  # first: it starts TensorFlow without its messages
+except ModuleNotFoundError:
+    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
 import models
 import tfjs

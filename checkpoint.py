@@ -31,10 +31,10 @@ import numpy as np
 # program.) A callback of your own needs two methods: `get_state` returns a dict that
 # json can write, `set_state` takes it back.
 MEMORY = {
-    "EarlyStopping": ["best", "best_epoch", "stopped_epoch", "wait"],
-    "ReduceLROnPlateau": ["best", "cooldown_counter", "wait"],
-    "ModelCheckpoint": ["best"],
-    "History": ["epoch", "history"],
+    keras.callbacks.EarlyStopping: ["best", "best_epoch", "stopped_epoch", "wait"],
+    keras.callbacks.ReduceLROnPlateau: ["best", "cooldown_counter", "wait"],
+    keras.callbacks.ModelCheckpoint: ["best"],
+    keras.callbacks.History: ["epoch", "history"],
 }
 
 
@@ -185,11 +185,12 @@ class Saver(keras.callbacks.Callback):
         memory = {}
         best_weights = {}
         for name, callback in self.callbacks.items():
+            memory[name] = {}
+            for kind, keys in MEMORY.items():
+                if isinstance(callback, kind):
+                    memory[name] = {key: getattr(callback, key) for key in keys}
             if hasattr(callback, "get_state"):
                 memory[name] = callback.get_state()
-            else:
-                keys = MEMORY.get(type(callback).__name__, [])
-                memory[name] = {key: getattr(callback, key) for key in keys}
             for number, array in enumerate(getattr(callback, "best_weights", ()) or ()):
                 best_weights[f"{name} {number}"] = array
         saved = {"about": self.about, "state": self.state, "memory": memory}

@@ -31,6 +31,13 @@ MODELS = ["sequential", "functional", "subclassed"]
 TRAINING_IMAGES = 60_000
 
 
+def _require_all_files():
+    """Leave with one sentence where only some of the files were copied."""
+    for name in ("data.py", "models.py", "datasets"):
+        if not (ROOT / name).exists():
+            sys.exit(f"{name} is missing: copy the whole folder of the lessons.")
+
+
 def _require_keras_3():
     """Leave with one sentence where the lessons cannot run."""
     try:
@@ -98,6 +105,7 @@ def _why_tensorflow_does_not_start(error):
     return f"TensorFlow does not start: {error}. {INSTALL}"
 
 
+_require_all_files()
 _require_keras_3()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

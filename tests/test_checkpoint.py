@@ -588,6 +588,16 @@ def test_a_callback_without_get_state_begins_anew(tmp_path, monkeypatch):
     assert largest_difference(never, often) > 1e-4
 
 
+def test_a_class_derived_from_a_callback_of_keras_remembers_as_that_one_does(tmp_path):
+    class Patient(keras.callbacks.EarlyStopping):
+        pass
+
+    for epochs in [2, 3]:
+        patient = Patient("score", mode="min", patience=9)
+        start(tmp_path, epochs, callbacks=[Score(1, 2, 3), patient])
+    assert (patient.best, patient.wait) == (1, 2)
+
+
 def test_two_callbacks_of_a_kind_keep_apart_what_they_remember(tmp_path):
     for epochs in [2, 4]:
         callbacks = [

@@ -152,6 +152,25 @@ def test_a_python_without_keras_gets_one_sentence(shared_folder, tmp_path):
     assert "Python in .venv" in line
 
 
+@pytest.mark.parametrize("script", LESSONS)
+def test_a_lesson_that_was_copied_alone_gets_one_sentence(tmp_path, script):
+    shutil.copy(ROOT / script, tmp_path)
+    finished = subprocess.run(
+        [sys.executable, tmp_path / script],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    line = one_line(finished)
+    assert line == "lesson.py is missing: copy the whole folder of the lessons."
+
+
+def test_lessons_without_their_data_get_one_sentence(folder):
+    shutil.rmtree(folder.path / "datasets")
+    line = one_line(folder.run("01_save_load_weights.py"))
+    assert line == "datasets is missing: copy the whole folder of the lessons."
+
+
 def test_a_folder_that_cannot_be_made_gets_one_sentence(folder):
     (folder.path / "saved").write_text("in the way")
     finished = folder.run("01_save_load_weights.py", *FEW)

@@ -105,7 +105,7 @@ def test_the_readme_gives_the_advice_of_the_experiment(default_run):
 
 
 def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
-    (program,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    program = re.findall(r"```python\n(.*?)```", README, re.S)[0]
     assert len(program.splitlines()) <= 25
     script = folder.path / "my_script.py"
     script.write_text(program.replace("epochs=2", "epochs=2, verbose=2"))
@@ -124,6 +124,38 @@ def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
         assert finished.stdout.startswith("Epoch 1/2\n")
         model = keras.models.load_model(folder.path / "my_model.keras")
         assert model.optimizer.iterations.numpy() == epochs * 2 * 1875
+
+
+def test_own_training_is_shown_as_it_is():
+    shown = re.findall(r"```python\n(.*?)```", README, re.S)[1]
+    assert shown == (ROOT / "own_training.py").read_text(encoding="utf-8")
+
+
+# Each row of the table "When is a resumed training equal to the last bit", and the tests
+# of checkpoint.py that try it.
+RESUMED = {
+    "weights, optimizer": ["the_file_opens_with_keras_alone", "with_all_parts_nothing"],
+    "random numbers of Dropout": ["without_one_part_the_result_is_another"],
+    "order of the data": ["a_batch_depends_on_the_seed_and_its_number_alone"],
+    "what EarlyStopping": ["without_one_part", "model_checkpoint_keeps_the_best_only"],
+    "what a callback of your own": [
+        "a_callback_of_ones_own_gets_its_state_back",
+        "a_callback_without_get_state_begins_anew",
+    ],
+    "history, number of epochs": ["a_training_that_was_stopped_early_stays_stopped"],
+    "random numbers without": ["it_cannot_keep_what_its_first_lines_say"],
+}
+
+
+def test_each_row_on_resumed_trainings_has_its_tests():
+    rows = (
+        README.split("| in `checkpoint.py`? |\n")[1].split("\n\n")[0].splitlines()[1:]
+    )
+    tests = (ROOT / "tests" / "test_checkpoint.py").read_text(encoding="utf-8")
+    for row, (beginning, names) in zip(rows, RESUMED.items(), strict=True):
+        assert row.startswith(f"| {beginning}")
+        for name in names:
+            assert f"\ndef test_{name}" in tests
 
 
 def test_the_table_of_lessons_names_every_lesson():
