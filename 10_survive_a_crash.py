@@ -68,9 +68,8 @@ else:
 lesson.note(f"{done} of 10 epochs are done.")
 
 lesson.step(2, "Train")
-lesson.note(
-    f"Stop me (Ctrl-C, kill -9 {os.getpid()}, task manager) and start me again."
-)
+number = os.getpid()  # of this process
+lesson.note(f"Stop it (Ctrl-C, kill -9 {number}, task manager) and start it again.")
 # Without shuffling: that, and layers such as Dropout, are what lesson 9 is about.
 safe = SafeCheckpoint(folder)
 model.fit(

@@ -205,7 +205,7 @@ class Saver(keras.callbacks.Callback):
             with archive.open("training.npz", "w", force_zip64=True) as member:
                 np.savez(member, **best_weights)
         with open(new, "rb+") as file:
-            os.fsync(file.fileno())  # on the disk, not only on its way there
+            os.fsync(file.fileno())  # a power failure needs this, a kill does not
         if newest.exists():
             replace(newest, self.folder / "previous.keras")
         replace(new, newest)

@@ -2,7 +2,9 @@
 
 In one process several models train in turn, each saved in another way. The process is
 killed, most often while it saves, and started again. When all models have trained their
-epochs, the next training begins. Lessons 8 and 10 are about these callbacks.
+epochs, the next training begins. Lessons 8 and 10 are about three of these ways, lesson 9
+about the fourth, checkpoint.py: its model has Dropout and other random layers, shuffled
+images, a learning rate that falls, and a training that ends by itself.
 """
 
 import argparse
@@ -12,10 +14,12 @@ import random
 import shutil
 import sys
 import time
+import zipfile
 from collections import Counter
 from pathlib import Path
 
 import lesson
+import checkpoint
 import models
 from experiments import report
 
@@ -72,17 +76,18 @@ METHODS = {
     "ModelCheckpoint": model_checkpoint,
     "BackupAndRestore": backup_and_restore,
 }
+EXACT = "checkpoint.py"
 # A process is killed soon after it has printed this line for the second time; then it is
 # the next one's turn. "saved" means: at any moment, not aimed at a save.
 AIMS = [
     "saving SafeCheckpoint",
+    "saving checkpoint.py",
     "saving ModelCheckpoint",
     "saving BackupAndRestore",
+    "saving checkpoint.py",
     "saving SafeCheckpoint",
-    "saving SafeCheckpoint",
-    "saving ModelCheckpoint",
-    "saving BackupAndRestore",
     "saved SafeCheckpoint",
+    "saved checkpoint.py",
 ]
 
 
@@ -97,13 +102,59 @@ class Say(keras.callbacks.Callback):
         print(self.line)
 
 
+def cnn():
+    """Return a small CNN with all that makes a resumed training another one.
+
+    Returns:
+        keras.Sequential: compiled; maps float32 (n, 28, 28, 1) to logits (n, 10).
+    """
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.RandomTranslation(0.1, 0.1),
+            keras.layers.Conv2D(4, 5, strides=4, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Flatten(),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(models.CLASSES),
+        ]
+    )
+    return models.compile_classifier(model, steps_per_execution=1)
+
+
+def train_exactly(folder, model, x, y, epochs):
+    """Train with checkpoint.py until `epochs` are done; return the history."""
+    # Each start, and so each call, has new callbacks: what they know is in the file.
+    callbacks = [
+        keras.callbacks.ReduceLROnPlateau("loss", patience=2, min_delta=0.5),
+        keras.callbacks.EarlyStopping(
+            "accuracy", mode="max", patience=4, restore_best_weights=True
+        ),
+        Say(f"saving {EXACT}"),
+    ]
+    batches = checkpoint.Batches(x.reshape(-1, 28, 28, 1), y, steps_per_epoch=BATCHES)
+    settings = {"epochs": epochs, "callbacks": callbacks, "verbose": 0}
+    return checkpoint.fit(model, batches, folder, **settings).history
+
+
+def end(method, model, history=""):
+    """Print a checksum of what a training has come to."""
+    weights = np.concatenate([array.ravel() for array in model.get_weights()])
+    content = weights.tobytes() + str(history).encode()
+    print(f"end {method} {hashlib.sha256(content).hexdigest()}")
+
+
 def train(folder):
-    """Train with each of the METHODS: this is the process that is killed.
+    """Train with each of the METHODS, and with EXACT: this process is killed.
 
     It waits for a line on its standard input. Then it prints "unusable METHOD" where
     what the last process left cannot be loaded, and this training begins anew; "epoch
     METHOD N" and "batches METHOD N", what it goes on from; "saving METHOD" before and
-    "saved METHOD" after each save; and at its end "end METHOD CHECKSUM", of the weights.
+    "saved METHOD" after each save; and at its end "end METHOD CHECKSUM", of the weights
+    and the history.
 
     Args:
         folder: gets a folder for each method.
@@ -128,6 +179,15 @@ def train(folder):
         print(f"batches {method} {int(model.optimizer.iterations)}")
         callbacks = [Say(f"saving {method}"), callback, Say(f"saved {method}")]
         trainings.append([model, done, callbacks])
+    exact_model = cnn()
+    state = {"epoch": 0, "batches": 0}
+    path = checkpoint.newest_whole_file(folder / EXACT)
+    if path:
+        with zipfile.ZipFile(path) as archive:
+            state = json.loads(archive.read("training.json"))["state"]
+    print(f"epoch {EXACT} {state['epoch']}")
+    print(f"batches {EXACT} {state['batches']}")
+
     for turn in range(EPOCHS):
         for model, done, callbacks in trainings:
             epoch = done + turn
@@ -138,9 +198,12 @@ def train(folder):
                 settings = {"epochs": epoch + 1, "initial_epoch": epoch}
                 settings |= {"shuffle": False, "verbose": 0, "callbacks": callbacks}
                 model.fit(x[order], y[order], **settings)
+        epochs = min(state["epoch"] + turn + 1, EPOCHS)
+        history = train_exactly(folder / EXACT, exact_model, x, y, epochs)
+        print(f"saved {EXACT}")
     for method, (model, _, _) in zip(METHODS, trainings, strict=True):
-        weights = np.concatenate([array.ravel() for array in model.get_weights()])
-        print(f"end {method} {hashlib.sha256(weights.tobytes()).hexdigest()}")
+        end(method, model)
+    end(EXACT, exact_model, history)
 
 
 def start(folder):
@@ -201,7 +264,7 @@ def measure(kills):
     bar.add(1)
     folder = empty_folder("killed")
     moments = random.Random(4)
-    counts = {method: Counter() for method in METHODS}
+    counts = {method: Counter() for method in [*METHODS, EXACT]}
     waiting = []
     done = 0
     ended = False
@@ -212,7 +275,7 @@ def measure(kills):
         aim = AIMS[done % len(AIMS)] if done < kills else None
         longest = 0.3 if aim == "saved SafeCheckpoint" else 0.01
         lines, killed = follow(waiting.pop(0), aim, moments.uniform(0, longest))
-        ended = f"end {list(METHODS)[-1]}" in " ".join(lines)
+        ended = f"end {EXACT}" in " ".join(lines)
         for method, count in counts.items():
             epoch = int(value(lines, f"epoch {method}"))
             batches = int(value(lines, f"batches {method}"))
@@ -221,11 +284,9 @@ def measure(kills):
             count["wrong epoch"] += batches != epoch * BATCHES
             count["epochs"] += lines.count(f"saving {method}")
             if ended:
-                end = f"end {method}"
                 count["ended"] += 1
-                count["as never killed"] += value(lines, end) == value(
-                    never_killed, end
-                )
+                wanted = value(never_killed, f"end {method}")
+                count["as never killed"] += value(lines, f"end {method}") == wanted
         if killed:
             done += 1
             bar.add(1)
@@ -256,13 +317,14 @@ def main():
 
     counts = measure(args.kills)
     columns = {
-        "saved by": "the callback; all of them in the same processes",
+        "saved by": "the callback, or checkpoint.py; all in the same processes",
         "kills": "how often the process was killed",
         "inside its save": "how many of these while this callback was saving",
         "unusable": "what it had left could not be loaded: this training began anew",
         "wrong epoch": "the number of epochs and the weights did not belong together",
-        "epochs": f"that were trained; without kills, {EPOCHS} in each training",
-        "as never killed": "trainings that ended with equal weights, to the last bit",
+        "epochs": f"that were trained; without kills, at most {EPOCHS} in each training",
+        "as never killed": "trainings that ended with equal weights, to the last bit; "
+        "checkpoint.py: and with an equal history",
     }
     rows = []
     for method, count in counts.items():
@@ -278,13 +340,14 @@ def main():
             ]
         )
     report.table(columns, rows)
-    safe = counts["SafeCheckpoint"]
-    lesson.check(
-        "SafeCheckpoint: always a file that can be used, and the end as if never killed",
-        safe["unusable"] == 0
-        and safe["wrong epoch"] == 0
-        and safe["as never killed"] == safe["ended"],
-    )
+    for method in "SafeCheckpoint", EXACT:
+        count = counts[method]
+        lesson.check(
+            f"{method}: always a file that can be used, and the end as if never killed",
+            count["unusable"] == 0
+            and count["wrong epoch"] == 0
+            and count["as never killed"] == count["ended"],
+        )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ LEFT_OUT = [
     r"\d+(?= times as long)",  # cost
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
-    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore) .*$",
+    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|checkpoint.py) .*$",
     r"kill -9 \d+",
     r"^   worker \d: .*\n",
     r"(?s)unmatched\s+objects: .*",  # lesson 1 ends with them, in any order
