@@ -108,7 +108,8 @@ def taught(script):
         dict: for each name that it imports or defines at its left margin, what it is.
     """
     tree = ast.parse((lesson.ROOT / script).read_text(encoding="utf-8"))
-    kept = ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef
+    # `try` is around the import of `lesson`.
+    kept = ast.Import, ast.ImportFrom, ast.Try, ast.ClassDef, ast.FunctionDef
     tree.body = [node for node in tree.body if isinstance(node, kept)]
     names = {"__name__": script}
     exec(compile(tree, script, "exec"), names)

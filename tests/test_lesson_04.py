@@ -11,5 +11,5 @@ def test_lesson_4_shows_each_mistake_with_its_error_and_its_remedy(default_run):
         ("ValueError: Layer count mismatch", "with from_config"),
     ):
         step = text.split(f"error  {error}")[1]
-        assert f"ok     {remedy} it loads" in step.split("error")[0]
+        assert f"ok     {remedy} it loads" in step.split("\n   error ")[0]
     assert "ok     not one bit is different" in text

@@ -40,7 +40,7 @@ def test_lesson_14_computes_nearly_the_same_from_a_file_and_from_a_smaller_one(
     text = default_run(SCRIPT).stdout
     (accuracy,) = numbers(r"Keras: ([\d.]+)% of the test images", text)
     (small_accuracy,) = numbers(r"ok     ([\d.]+)% of the test images", text)
-    (difference,) = numbers(r"ok     logits differ by at most (\S+)", text)
+    (difference,) = numbers(r"ok     the logits differ by at most (\S+)", text)
     assert accuracy > 92
     assert abs(accuracy - small_accuracy) < 0.5
     assert difference < 1e-4
