@@ -5,6 +5,9 @@ Whoever followed the video in 2020 has what it saved: a folder of weights from
 Keras refuses all three. They can be brought to life, and go on training.
 """
 
+import json
+import shutil
+
 try:
     import lesson  # first: it starts TensorFlow without its messages
 except ModuleNotFoundError:
@@ -13,9 +16,6 @@ import data
 import keras2
 import models
 
-import json
-import shutil
-
 import keras
 import numpy as np
 import tensorflow as tf
@@ -23,12 +23,12 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+weights_folder = data.keras2_file("sequential/weights")
 folder = lesson.folder(__file__)
 
 lesson.step(1, "What is in the folder of weights")
 
 # TensorFlow 2.3 wrote it in 2020, after two epochs of training.
-weights_folder = data.keras2_file("sequential/weights")
 model = models.compiled()
 with lesson.expect_error(ValueError, "File format not supported"):
     model.load_weights("weights/")
@@ -37,17 +37,16 @@ with lesson.expect_error(ValueError, "File format not supported"):
 # TensorFlow can list the variables, the arrays that are in them.
 for end in ["index", "data-00000-of-00001"]:
     shutil.copy(weights_folder / f".{end}", folder / f"old.{end}")
-for name, shape in tf.train.list_variables(folder / "old"):
+for name, _ in tf.train.list_variables(folder / "old"):
     lesson.note(name)
 
 lesson.step(2, "Give the variables to a model of today")
 
-# Layers are numbered; in the file of a subclassed model they have the names of its
-# attributes ("dense1/kernel").
+# In the file of a subclassed model they have its attributes' names: "dense1/kernel".
 old = tf.train.load_checkpoint(folder / "old")
 END = "/.ATTRIBUTES/VARIABLE_VALUE"
-first, second = "layer_with_weights-0/", "layer_with_weights-1/"
-names = [first + "kernel", first + "bias", second + "kernel", second + "bias"]
+names = ["layer_with_weights-0/kernel", "layer_with_weights-0/bias"]
+names += ["layer_with_weights-1/kernel", "layer_with_weights-1/bias"]
 for weight, name in zip(model.weights, names, strict=True):
     weight.assign(old.get_tensor(name + END))
 
@@ -74,8 +73,7 @@ lesson.check(result, difference < 1e-5, judged=args.samples >= 6400)
 
 lesson.step(3, "The folder of a whole model")
 
-# Its file saved_model.pb says as JSON text how the model is built and compiled.
-# (TensorFlow 2.5 and later have that in keras_metadata.pb.)
+# Its file saved_model.pb says, as JSON text, how the model is built and compiled.
 model_folder = data.keras2_file("sequential/model")
 content = saved_model_pb2.SavedModel()
 content.ParseFromString((model_folder / "saved_model.pb").read_bytes())
@@ -91,11 +89,10 @@ lesson.check_close("logits differ from those of 2020 by", logits, in_2020["logit
 lesson.step(4, "The .h5 file, and .keras from now on")
 
 # `compile=False` loads it, to predict. To go on training, Adam needs its state, as in
-# lesson 3; keras2.convert gives it. Saved as .keras, it is an ordinary file of today.
+# lesson 3: keras2.convert gives it. Saved as .keras, it is a file of today.
 h5_file = data.keras2_file("functional/model.h5")
-with lesson.expect_warning("Argument `decay` is no longer supported"):
-    with lesson.expect_error(ValueError, "Invalid value for argument `reduction`"):
-        keras.models.load_model(h5_file)
+with lesson.expect_warning("`decay`"), lesson.expect_error(ValueError, "`reduction`"):
+    keras.models.load_model(h5_file)
 keras2.convert(h5_file).save(folder / "from_2020.keras")
 loaded_model = keras.models.load_model(folder / "from_2020.keras")
 lesson.check("its Adam has seen two epochs", loaded_model.optimizer.iterations == 3750)

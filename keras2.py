@@ -17,9 +17,10 @@ does it for a model that needs none of your code.
 
 import json
 import sys
+import warnings
 from pathlib import Path
 
-import lesson  # noqa: F401  starts TensorFlow without its messages
+import lesson  # starts TensorFlow without its messages
 
 import h5py
 import keras
@@ -58,8 +59,8 @@ NOT_NEEDED = {
     "time_major": False,
     "virtual_batch_size": None,
 }
-# Keras 3 has them under the same name, and they would be another thing, silently:
-# another formula, or what they have learned is not among the weights.
+# Keras 3 has them under the same name, and what they have learned is not among the
+# weights. (Besides them: hard_sigmoid is another formula in Keras 3.)
 OTHER_IN_KERAS_3 = "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"
 # The names of the optimizers' states: Keras 3, and Keras 2 before and since 2.11.
 SLOTS = {
@@ -103,7 +104,7 @@ def convert(path, model=None, custom_objects=None):
         return convert_checkpoint(path, model)
     except (OSError, KeyError, DecodeError, UnicodeDecodeError) as error:
         reason = lesson.headline(error, 120)
-    except (json.JSONDecodeError, tf.errors.OpError) as error:
+    except (json.JSONDecodeError, tf.errors.OpError, IndexError) as error:
         reason = lesson.headline(error, 120)
     raise ValueError(f"{path} is damaged or not complete: {reason}. Take another copy.")
 
@@ -179,7 +180,7 @@ def texts(group, name):
 
 def places_in_h5(file, model, by_name):
     """Return (variable, name in Keras 2, value) of each weight in an `.h5` file."""
-    groups = file["model_weights"] if "model_weights" in file else file
+    groups = file.get("model_weights", file)
     names = []
     for name in texts(groups, "layer_names"):
         if texts(groups[name], "weight_names"):
@@ -311,7 +312,6 @@ def build(saved, custom_objects):
                 "a class of your own: keras2.convert(path, custom_objects={"
                 f'"{class_name.rpartition(">")[2]}": YourClass}}). Otherwise: {BUILD_IT}'
             )
-    config = settings_of(layer_class, config, custom_objects, f"Layer {name}")
     if (
         class_name in ("Lambda", *OTHER_IN_KERAS_3)
         or "hard_sigmoid" in config.values()
@@ -321,6 +321,7 @@ def build(saved, custom_objects):
             f"Layer {name} ({class_name}) is not the same in Keras 3, or is a program "
             f"and not a setting. {BUILD_IT}"
         )
+    config = settings_of(layer_class, config, custom_objects, f"Layer {name}")
     try:
         return layer_class(**config)
     except (TypeError, ValueError, AttributeError) as error:
@@ -568,7 +569,7 @@ def from_saved(saved, module, custom_objects):
             return keras.metrics.MeanMetricWrapper(function, name=config["name"])
     if name is None or name in custom_objects:
         return custom_objects.get(name)
-    if config is None and (name in ("accuracy", "acc") or name in vars(module)):
+    if config is None and is_known(name, module):
         return name
     if config is None or not isinstance(vars(module).get(name), type):
         raise ValueError(
@@ -579,6 +580,16 @@ def from_saved(saved, module, custom_objects):
     if config.get("reduction") == "auto":
         del config["reduction"]
     return getattr(module, name)(**config)
+
+
+def is_known(name, module):
+    """Return whether Keras 3 has a loss or metric of this name."""
+    if module is keras.metrics and name in ("accuracy", "acc", "crossentropy", "ce"):
+        return True
+    try:
+        return module.get(name) is not None
+    except ValueError:
+        return False
 
 
 # The values
@@ -624,6 +635,14 @@ def fill(model, places, state):
             )
         variable.assign(values[0])
     optimizer.iterations.assign(steps[0])
+    old = values_of(state, ["RMSprop/iter"])
+    if old and not any(v.name.endswith("_momentum") for v in optimizer.variables):
+        warnings.warn(
+            "RMSprop without momentum, of before TensorFlow 2.11, adds epsilon after the "
+            "square root, and Keras 3 before it: training goes on with the same state, "
+            "and with other steps where gradients are small.",
+            stacklevel=3,
+        )
     rate = values_of(state, [f"{prefix}/learning_rate", "learning_rate"])
     if rate:
         optimizer.learning_rate = float(rate[0])

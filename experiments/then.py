@@ -123,7 +123,7 @@ def show(question, rows):
 
 def save_all(folder, data):
     """Train and save a classifier of each kind. Return their predictions and later weights."""
-    images, labels = data
+    images = data[0]
     predictions = {}
     went_on = {}
     for kind in KINDS:
@@ -186,7 +186,7 @@ def exchange_weights(folder, data, predictions):
 
 
 def h5_files(folder, data, predictions, went_on):
-    """Save and load .h5 files; a subclassed model without and with the two methods. Return rows to print."""
+    """Save and load .h5 files; subclassed: without and with both methods. Return rows."""
     rows = []
     for kind in "sequential", "functional":
         model = keras.models.load_model(f"{folder}/{kind}/model.h5")
