@@ -10,6 +10,7 @@ import zipfile
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
+import keras2  # noqa: F401  for the table
 import models
 import tfjs  # noqa: F401  for the table
 
