@@ -63,7 +63,12 @@ def empty(file):
         ("01_save_load_weights.py", "mnist.npz", cut_short, "is damaged"),
         ("02_save_load_full_model.py", "mnist.npz", change_one_byte, "is damaged"),
         ("03_h5_format.py", "mnist.npz", empty, "is damaged"),
-        ("06_keras2_files.py", "keras2.h5", change_one_byte, "is damaged"),
+        (
+            "06_keras2_files.py",
+            "keras2/sequential/weights/.data-00000-of-00001",
+            change_one_byte,
+            "is damaged",
+        ),
     ],
 )
 def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, problem):
@@ -88,3 +93,9 @@ def test_a_bad_data_file_leaves_what_was_saved_before(folder):
 
 def test_the_lessons_know_how_many_images_there_are():
     assert lesson.TRAINING_IMAGES == data.TRAINING_IMAGES
+
+
+def test_a_name_that_is_not_among_the_files_of_keras_2_is_refused():
+    assert data.keras2_file("functional/model.h5").is_file()
+    with pytest.raises(KeyError, match="func"):
+        data.keras2_file("func")

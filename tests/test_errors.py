@@ -10,6 +10,7 @@ import zipfile
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
+import keras2  # noqa: F401  for the table
 import models
 import tfjs  # noqa: F401  for the table
 
@@ -89,7 +90,7 @@ PROVOKE = {
     "no attribute 'fit'": ['tf.saved_model.load("exported").fit(x, y)'],
     "have been deleted": ['tf.saved_model.load("exported").serve(x)'],
     "Unknown variable": ['keras.models.load_model("model.h5").fit(x, y)'],
-    "could not be deserialized": ['keras.models.load_model("keras2.h5")'],
+    "Invalid value for argument": ['keras.models.load_model("keras2.h5")'],
     "You must call `compile()`": ["uncompiled.fit(x, y)"],
     "You are saving your model": ['model.save("again.h5")'],
     "Compiled the loaded model": ['keras.models.load_model("model.h5")'],
@@ -149,7 +150,7 @@ def files(tmp_path_factory, few):
                 b"lessons>Classifier", b"others>Classifier"
             )
             target.writestr(name, content)
-    shutil.copy(data.keras2_file(), folder)
+    shutil.copy(data.keras2_file("functional/model.h5"), folder / "keras2.h5")
     (folder / "page.h5").write_text("<!DOCTYPE html>")
     (folder / "page.keras").write_text("<!DOCTYPE html>")
     return folder

@@ -5,21 +5,16 @@ with a run that was never interrupted.
 """
 
 import json
-import subprocess
-import sys
 import warnings
 import zipfile
 
 import lesson
-import data
 import models
 
 import h5py
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
-from conftest import ROOT
 
 
 def fit(model, batches):
@@ -156,16 +151,6 @@ def test_a_subclassed_models_file_loads_elsewhere_if_attributes_sort_after_layer
         model.load_weights(tmp_path / "m.weights.h5")
 
 
-def test_a_checkpoint_of_keras_2_loads_nothing_into_keras_3(keras_2, mnist):
-    model = models.sequential()
-    before = model.get_weights()
-    status = tf.train.Checkpoint(model=model).read(str(keras_2 / "weights") + "/")
-    assert lesson.largest_difference(model.get_weights(), before) == 0
-    with pytest.raises(AssertionError, match="not bound to checkpointed values"):
-        status.assert_existing_objects_matched()
-    status.expect_partial()
-
-
 # Whole models
 
 
@@ -236,111 +221,3 @@ def test_a_lambda_layer_is_refused_unless_safe_mode_is_off(tmp_path, suffix):
         keras.models.load_model(tmp_path / f"m{suffix}")
     loaded = keras.models.load_model(tmp_path / f"m{suffix}", safe_mode=False)
     assert np.array_equal(loaded(np.ones((1, 2))), [[2, 2]])
-
-
-# Files of Keras 2
-
-
-@pytest.fixture(scope="module")
-def keras_2(tmp_path_factory):
-    """A folder with what real Keras 2 writes, and what it predicts."""
-    folder = tmp_path_factory.mktemp("keras_2")
-    program = """
-import os
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-import data, numpy as np, tensorflow as tf
-keras = tf.keras
-(x_train, y_train), (x_test, y_test) = data.load_mnist(16000)
-for name, adam in (("new", keras.optimizers.Adam), ("old", keras.optimizers.legacy.Adam)):
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential(
-        [keras.layers.Dense(64, activation="relu", input_shape=(784,)), keras.layers.Dense(10)]
-    )
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(loss=loss, optimizer=adam(), metrics=["accuracy"])
-    model.fit(x_train, y_train, shuffle=False, verbose=0)
-    model.save(name + ".h5")
-    np.save(name + ".npy", model.predict(x_test, batch_size=1000, verbose=0))
-    if name == "new":
-        model.save("folder")
-        model.save_weights("weights/")
-    model.fit(x_train, y_train, shuffle=False, verbose=0)
-    np.savez(name + ".npz", *model.get_weights())
-"""
-    subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}",
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    return folder
-
-
-def resume_keras_2(path):
-    """Load an .h5 file of Keras 2 with Adam's state, as lesson 6 does."""
-    model = keras.models.load_model(path, compile=False)
-    models.compile_classifier(model)
-    model.optimizer.build(model.trainable_variables)
-    with h5py.File(path) as file:
-        state = file["optimizer_weights"]
-        names = list(state.attrs["weight_names"])
-        values = [state[name][()] for name in names]
-    if names[0].endswith(
-        "iter:0"
-    ):  # before TensorFlow 2.11: all means, then all squares
-        means, squares = values[1:5], values[5:]
-        pairs = zip(means, squares, strict=True)
-        values[1:] = [value for pair in pairs for value in pair]
-    variables = model.optimizer.variables
-    variables.pop(1)  # the learning rate is not in the file
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
-    return model
-
-
-@pytest.mark.filterwarnings(
-    "ignore:Do not pass an `input_shape`", "ignore:Argument `decay`"
-)
-@pytest.mark.parametrize("name, bound", [("new", 1e-4), ("old", 0.02)])
-def test_a_file_of_keras_2_goes_on_training_with_its_adam(
-    keras_2, name, bound, mnist, few
-):
-    _, (x_test, _) = mnist
-    with pytest.raises(TypeError, match="could not be deserialized properly"):
-        keras.models.load_model(keras_2 / f"{name}.h5")
-    model = resume_keras_2(keras_2 / f"{name}.h5")
-    wanted = np.load(keras_2 / f"{name}.npy")
-    assert np.allclose(
-        model.predict(x_test, batch_size=1000, verbose=0), wanted, atol=1e-4
-    )
-    fresh = keras.models.load_model(keras_2 / f"{name}.h5", compile=False)
-    models.compile_classifier(fresh)
-    fit(model, few)
-    fit(fresh, few)
-    with np.load(keras_2 / f"{name}.npz") as arrays:
-        went_on = list(arrays.values())
-    # Both Keras versions compute Adam in their own way; the state is what matters.
-    assert lesson.largest_difference(model.get_weights(), went_on) <= bound
-    assert lesson.largest_difference(fresh.get_weights(), went_on) > 0.05
-
-
-def test_a_saved_model_of_keras_2_is_refused_but_its_graph_can_be_read(keras_2, mnist):
-    _, (x_test, _) = mnist
-    with pytest.raises(ValueError, match="File format not supported"):
-        keras.models.load_model(keras_2 / "folder")
-    wanted = np.load(keras_2 / "new.npy")
-    loaded = tf.saved_model.load(keras_2 / "folder")
-    assert np.allclose(loaded(x_test), wanted, atol=1e-4)
-    layer = keras.layers.TFSMLayer(keras_2 / "folder", call_endpoint="serving_default")
-    (output,) = layer(x_test).values()
-    assert np.allclose(output, wanted, atol=1e-4)
-
-
-def test_the_keras_2_file_of_lesson_6_is_from_keras_2():
-    with h5py.File(data.keras2_file()) as file:
-        assert file.attrs["keras_version"] == "2.21.0"
-        assert file["optimizer_weights"].attrs["weight_names"][0] == "iteration:0"
