@@ -87,6 +87,18 @@ for call in {calls!r}:
         assert f"worked: {call}\n" in finished.stdout
 
 
+def test_what_tensorflow_of_2020_did_is_what_the_experiment_printed_there():
+    printed = (ROOT / "output" / "then.txt").read_text(encoding="utf-8")
+    assert printed.splitlines()[1] == "TensorFlow 2.3.0"
+    rows = table_below(README, "What the video says, tried in 2020 and today")
+    assert len(rows) == 5
+    for _, then, _, lessons in rows:
+        assert code(then)
+        assert all(words in printed for words in code(then))
+        for number in lessons.split(", "):
+            assert list(ROOT.glob(f"{int(number):02}_*.py"))
+
+
 def test_the_table_of_what_survives_is_what_the_experiment_finds(default_run):
     folder = default_run("experiments.survival").folder
     with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
@@ -189,6 +201,7 @@ def test_every_package_that_is_imported_is_listed():
     for path in [*ROOT.glob("*.py"), *ROOT.glob("experiments/*.py")]:
         imported |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
     own = {path.stem for path in ROOT.glob("*.py")} | {"experiments"}
+    imported = {name.replace("google", "protobuf") for name in imported}
     packages = {
         name.replace("_", "-") for name in imported - own - sys.stdlib_module_names
     }
