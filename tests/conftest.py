@@ -201,7 +201,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--renew",
         action="store_true",
-        help="write output, figures/resume.png and figures/page.png anew",
+        help="write output and the figures anew, but for those of cost",
     )
 
 

@@ -24,6 +24,11 @@ LEFT_OUT = [
     r"(?s)Expected\s+one\s+of\s+\{.*?\}",  # lesson 6: a set of names, in any order
     r"(?s)a worker stopped: .*?(?=\n   ok)",
 ]
+# What an experiment writes, and README.md shows.
+FIGURES = {
+    "experiments.resume_loss": ["resume.png"],
+    "experiments.zoo": ["survival.csv", "survival.png"],
+}
 # Of the number; 0.01 is nothing. Another processor rounds otherwise, and training amplifies it.
 TOLERANCE = 0.25
 
@@ -45,8 +50,8 @@ def test_a_lesson_or_experiment_prints_what_its_transcript_says(
     printed = default_run(script).stdout
     if request.config.getoption("--renew"):
         path.write_text(printed, encoding="utf-8", newline="\n")
-        if script == "experiments.resume_loss":
-            shutil.copy(default_run(script).folder / "resume.png", ROOT / "figures")
+        for figure in FIGURES.get(script, []):
+            shutil.copy(default_run(script).folder / figure, ROOT / "figures")
     words, numbers = words_and_numbers(printed)
     wanted_words, wanted_numbers = words_and_numbers(path.read_text(encoding="utf-8"))
     assert words == wanted_words

@@ -1,0 +1,342 @@
+"""What survives of the models that people have, and a remedy for each silent loss."""
+
+import csv
+import sys
+
+import lesson
+from experiments import zoo, zoo_models
+
+import keras
+import numpy as np
+import pytest
+from conftest import ROOT
+from keras import layers
+
+SCRIPT = "experiments.zoo"
+ZOO = {animal.name: animal for animal in zoo_models.ZOO}
+COPIES = ["set_weights", "clone_model"]
+
+
+def silent(outcome):
+    """Return (name, way) of each cell that is known to have this silent outcome."""
+    return [
+        (name, way)
+        for name, outcomes in zoo.SILENT.items()
+        for way in outcomes.get(outcome, [])
+    ]
+
+
+def read(path):
+    """Return for each model and way the outcome and the class of the error."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return {
+            (row["model"], row["way"]): (row["outcome"], row["error"])
+            for row in csv.DictReader(file)
+        }
+
+
+@pytest.fixture
+def bring(tmp_path):
+    """Return a function that gives an animal's Training and what comes back in a way."""
+
+    def save_and_load(name, way):
+        keras.utils.clear_session()
+        training = zoo.train(ZOO[name])
+        with zoo.Warned():
+            return training, zoo.save_and_load(way, training, tmp_path)
+
+    return save_and_load
+
+
+def predicts_as_before(loaded, training):
+    found = zoo.predict(loaded, zoo.tensors(training.animal.x))
+    return zoo.are_close(found, training.predictions)
+
+
+def resumes(loaded, training):
+    animal = training.animal
+    animal.go_on(loaded, zoo.tensors(animal.x), animal.y)
+    return lesson.largest_difference(loaded.get_weights(), training.resumed) == 0
+
+
+# The grid
+
+
+def test_the_grid_of_the_readme_is_what_the_zoo_finds(default_run):
+    found = read(default_run(SCRIPT).folder / "survival.csv")
+    assert found == read(ROOT / "figures" / "survival.csv")
+    assert list(found) == [(name, way) for name in ZOO for way in zoo.WAYS]
+
+
+def test_each_error_of_the_grid_has_its_message(default_run):
+    path = default_run(SCRIPT).folder / "survival.csv"
+    with open(path, newline="", encoding="utf-8") as file:
+        errors = [row for row in csv.DictReader(file) if row["error"]]
+    assert len(errors) > 20
+    assert all(row["message"] for row in errors)
+
+
+def test_the_picture_is_as_wide_as_a_page(default_run):
+    for folder in default_run(SCRIPT).folder, ROOT / "figures":
+        content = (folder / "survival.png").read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert int.from_bytes(content[16:20], "big") == 1100
+
+
+def test_the_zoo_says_what_to_do_about_each_silent_cell(default_run):
+    assert set(zoo.ADVICE) == set(zoo.SILENT)
+    text = " ".join(default_run(SCRIPT).stdout.split())
+    for name, advice in zoo.ADVICE.items():
+        assert f"{name}: {advice}." in text
+
+
+def test_a_silent_cell_that_is_not_known_stops_the_experiment(
+    monkeypatch, tmp_path, capsys
+):
+    monkeypatch.setattr(sys, "argv", ["zoo"])
+    monkeypatch.setattr(zoo.report, "folder", lambda _: tmp_path)
+    monkeypatch.setattr(zoo.report, "name", str)
+    monkeypatch.setattr(zoo_models, "ZOO", [ZOO["Normalization, adapted"]])
+    with pytest.raises(SystemExit) as stopped:
+        zoo.main()
+    assert stopped.value.code == 1
+    assert "FAIL   the silent cells are those" in capsys.readouterr().out
+
+
+# Check before you trust
+
+
+@pytest.mark.parametrize("name, way", silent(zoo.WRONG))
+def test_three_lines_notice_each_cell_that_is_silently_wrong(
+    name, way, bring, tmp_path
+):
+    model = zoo.train(ZOO[name]).saved
+    x_few = ZOO[name].x
+    np.save(tmp_path / "expected.npy", model.predict(x_few, verbose=0))
+    _, loaded = bring(name, way)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        np.testing.assert_allclose(
+            loaded.predict(x_few, verbose=0),
+            np.load(tmp_path / "expected.npy"),
+            atol=1e-4,
+        )
+
+
+@pytest.mark.parametrize(
+    "name, way", [("Normalization, adapted", ".keras"), *silent(zoo.DRIFTS)]
+)
+def test_three_lines_say_nothing_where_the_predictions_are_right(
+    name, way, bring, tmp_path
+):
+    model = zoo.train(ZOO[name]).saved
+    x_few = ZOO[name].x
+    np.save(tmp_path / "expected.npy", model.predict(x_few, verbose=0))
+    _, loaded = bring(name, way)
+    np.testing.assert_allclose(
+        loaded.predict(x_few, verbose=0), np.load(tmp_path / "expected.npy"), atol=1e-4
+    )
+
+
+# Remedies after loading
+
+
+@pytest.mark.parametrize("way", [".keras", ".h5", "clone_model"])
+def test_a_frozen_sequential_base_is_unfrozen_layer_by_layer(way, bring):
+    training, loaded = bring("frozen Sequential base", way)
+    base = loaded.get_layer("base")
+    base.trainable = True
+    assert len(loaded.trainable_variables) == 2  # those of the head
+    for layer in base.layers:
+        layer.trainable = True
+    assert len(loaded.trainable_variables) == 4
+    assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize("way", [".keras", ".h5"])
+def test_a_layer_that_was_frozen_from_outside_is_frozen_again(way, bring):
+    training, loaded = bring("subclassed, a layer frozen", way)
+    assert len(training.saved.trainable_variables) == 2
+    assert len(loaded.trainable_variables) == 4
+    loaded.base.trainable = False
+    assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize("way", [".keras", ".weights.h5", "checkpoint", ".h5"])
+def test_dropout_resumes_with_its_seed_generators_state(way, bring):
+    training, loaded = bring("Dropout", way)
+    state = training.saved.layers[1].seed_generator.state
+    loaded.layers[1].seed_generator.state.assign(state)
+    assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize("way", ["checkpoint", *COPIES])
+def test_finalize_state_makes_an_adapted_normalization_right(way, bring):
+    training, loaded = bring("Normalization, adapted", way)
+    assert not predicts_as_before(loaded, training)
+    loaded.layers[0].finalize_state()
+    assert predicts_as_before(loaded, training)
+
+
+@pytest.mark.parametrize("way", zoo.NO_CHECKPOINT)
+def test_a_stateful_layer_predicts_as_before_with_its_states_or_after_a_reset(
+    way, bring
+):
+    training, loaded = bring("stateful LSTM", way)
+    layer, saved = loaded.layers[0], training.saved.layers[0]
+    for state, value in zip(layer.states, saved.states, strict=True):
+        state.assign(value)
+    assert predicts_as_before(loaded, training)
+    layer.reset_state()
+    saved.reset_state()
+    x = training.animal.x
+    assert zoo.are_close(zoo.predict(loaded, x), zoo.predict(training.saved, x))
+
+
+@pytest.mark.parametrize("way", [".keras", ".weights.h5"])
+def test_lora_goes_on_with_its_weights_as_a_list_and_stands_still_without(way, bring):
+    training, loaded = bring("LoRA", way)
+    matrices = loaded.layers[0].lora_kernel_a, loaded.layers[0].lora_kernel_b
+    zoo_models.compiled(loaded)  # with a new optimizer
+    zoo_models.fit(loaded, training.animal.x, training.animal.y)
+    assert not any(np.any(matrix) for matrix in matrices)
+    training, loaded = bring("LoRA", way)
+    loaded.set_weights(training.saved.get_weights())
+    assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize("way", [".keras", ".h5"])
+def test_no_weight_decay_for_biases_cannot_be_said_after_loading(way, bring):
+    _, loaded = bring("AdamW, biases without decay", way)
+    with pytest.raises(ValueError, match="can only be configured before"):
+        loaded.optimizer.exclude_from_weight_decay(var_names=["bias"])
+
+
+# How to notice
+
+
+@pytest.mark.parametrize("way", [".keras", ".h5"])
+def test_a_regularizer_that_was_set_when_built_works_after_loading_only(way, bring):
+    training, loaded = bring("regularizer set when built", way)
+    assert (len(training.saved.losses), len(loaded.losses)) == (0, 1)
+
+
+@pytest.mark.parametrize("way", [".keras", ".h5"])
+def test_another_loss_shows_that_the_argument_of_a_loss_is_lost(way, bring):
+    training, loaded = bring("own loss class, no get_config", way)
+    x, y = training.animal.x, training.animal.y
+    loss = training.saved.evaluate(x, y, verbose=0)
+    assert loaded.evaluate(x, y, verbose=0) == pytest.approx(loss / 5)
+
+
+def test_a_layer_in_a_plain_object_is_not_counted():
+    assert len(zoo_models.hidden_layer().weights) == 4  # of three layers
+
+
+# Remedies in the program, before saving
+
+
+def own(thing):
+    return keras.saving.register_keras_serializable("test")(thing)
+
+
+@own
+class OneList(zoo_models.NestedLists):
+    def __init__(self, **kwargs):
+        keras.Model.__init__(self, **kwargs)
+        self.rows = [layers.Dense(8), layers.Dense(8), layers.Dense(3)]
+        self.build((None, 8))
+
+    def build(self, input_shape):
+        for layer in self.rows:
+            layer.build((None, 8))
+        keras.Model.build(self, input_shape)
+
+    def call(self, x):
+        for layer in self.rows:
+            x = layer(x)
+        return x
+
+
+@own
+class FrozenInside(zoo_models.TwoLayers):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.base.trainable = False
+
+
+@own
+class LossWithConfig(zoo_models.OwnLoss):
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@own
+class Remembers(zoo_models.Forgets):
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@own
+class AddsWeight(layers.Layer):
+    def build(self, input_shape):
+        self.factor = self.add_weight(shape=(), initializer="ones", trainable=False)
+
+    def call(self, x):
+        return x * self.factor
+
+
+@own
+class VisibleLayer(zoo_models.HiddenLayer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = self.holder.layer
+
+
+def with_regularizer():
+    first = layers.Dense(8, activation="relu", kernel_regularizer="l2")
+    model = [keras.Input((8,)), first, layers.Dense(3)]
+    return zoo_models.compiled(keras.Sequential(model))
+
+
+def with_loss():
+    return zoo_models.compiled(zoo_models.dense(), "sgd", LossWithConfig(factor=5.0))
+
+
+REMEDIES = {
+    "layers in nested lists": lambda: zoo_models.compiled(OneList()),
+    "subclassed, a layer frozen": lambda: zoo_models.compiled(FrozenInside(), "sgd"),
+    "regularizer set when built": with_regularizer,
+    "own loss class, no get_config": with_loss,
+    "own layer, get_config forgets": lambda: zoo_models.compiled(
+        zoo_models.dense(Remembers(factor=5.0))
+    ),
+    "own layer, bare tf.Variable": lambda: zoo_models.compiled(
+        zoo_models.dense(AddsWeight())
+    ),
+    "own layer, Python number": lambda: zoo_models.compiled(
+        zoo_models.dense(AddsWeight())
+    ),
+    "layer in a plain object": lambda: zoo_models.compiled(
+        zoo_models.dense(VisibleLayer())
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REMEDIES)
+def test_a_model_that_is_written_otherwise_survives(name, tmp_path, monkeypatch):
+    classes = [
+        OneList,
+        FrozenInside,
+        LossWithConfig,
+        Remembers,
+        AddsWeight,
+        VisibleLayer,
+    ]
+    monkeypatch.setattr(zoo_models, "OWN", [*zoo_models.OWN, *classes])
+    keras.utils.clear_session()
+    training = zoo.train(ZOO[name]._replace(build=REMEDIES[name]))
+    for ways in zoo.SILENT[name].values():
+        for way in ways:
+            cell = zoo.try_way(way, training, tmp_path)
+            wanted = [zoo.PREDICTS, zoo.RESUMES] if way in COPIES else [zoo.RESUMES]
+            assert cell.outcome in wanted, (way, cell)
