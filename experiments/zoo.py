@@ -61,7 +61,7 @@ FROM_CONFIG = [".keras", ".h5"]  # the file says how the model is built
 NO_CHECKPOINT = [".keras", ".weights.h5", ".h5", "set_weights", "clone_model"]
 # The silent cells, as they are known, and what to do. tests/test_experiment_zoo.py tries it.
 SILENT = {
-    "layers in nested lists": {WRONG: ["checkpoint"]},
+    "subclassed, layers in a list": {WRONG: ["checkpoint"]},
     "frozen Sequential base": {DRIFTS: [*FROM_CONFIG, "clone_model"]},
     "subclassed, a layer frozen": {DRIFTS: FROM_CONFIG},
     "Dropout": {DRIFTS: [".keras", ".weights.h5", "checkpoint", ".h5"]},
@@ -77,7 +77,8 @@ SILENT = {
     "layer in a plain object": {WRONG: ["checkpoint", *NO_CHECKPOINT]},
 }
 ADVICE = {
-    "layers in nested lists": "keep layers in one list, or as attributes",
+    "subclassed, layers in a list": "nothing of a list or a dict of layers is in a "
+    "checkpoint (see tf.train.list_variables); make it a tuple, or attributes",
     "frozen Sequential base": "`base.trainable = True` unfreezes nothing (count "
     "model.trainable_variables); set it for each of base.layers",
     "subclassed, a layer frozen": "it is no longer frozen (count "
@@ -90,8 +91,8 @@ ADVICE = {
     "get_weights(), and give them back with set_weights after loading",
     "regularizer set when built": "it works only from the file on (count model.losses); "
     "give it to the layer when it is made",
-    "AdamW, biases without decay": "the exclusion is not in the file; let the program "
-    "build the optimizer, and load .weights.h5",
+    "AdamW, biases without decay": "the file does not say so; call "
+    "model.optimizer.exclude_from_weight_decay again after loading",
     "own loss class, no get_config": "its argument is back at the default (model.evaluate "
     "shows another loss); return it in get_config",
     "own layer, get_config forgets": "return each argument in get_config",

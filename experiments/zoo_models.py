@@ -150,29 +150,27 @@ def frozen_subclassed():
 
 
 @keras.saving.register_keras_serializable("zoo")
-class NestedLists(keras.Model):
-    """A subclassed model with layers in a list of lists."""
+class LayersInList(keras.Model):
+    """A subclassed model with its layers in a list."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.rows = [[layers.Dense(8), layers.Dense(8)], [layers.Dense(CLASSES)]]
+        self.steps = [layers.Dense(8), layers.Dense(8), layers.Dense(CLASSES)]
         self.build((None, 8))
 
     def build(self, input_shape):
-        for row in self.rows:
-            for layer in row:
-                layer.build((None, 8))
+        for layer in self.steps:
+            layer.build((None, 8))
         super().build(input_shape)
 
     def call(self, x):
-        for row in self.rows:
-            for layer in row:
-                x = layer(x)
+        for layer in self.steps:
+            x = layer(x)
         return x
 
 
-def nested_lists():
-    return compiled(NestedLists())
+def layers_in_list():
+    return compiled(LayersInList())
 
 
 def operators():
@@ -464,7 +462,7 @@ def hidden_layer():
 # The classes and functions that the files name.
 OWN = [
     TwoLayers,
-    NestedLists,
+    LayersInList,
     own_loss,
     OwnLoss,
     OwnStep,
@@ -497,7 +495,7 @@ ZOO = [
     Animal("shared layer", shared_layer, [FEATURES, FEATURES[::-1]]),
     Animal("nested model", nested),
     Animal("backbone in two nested models", backbone),
-    Animal("layers in nested lists", nested_lists),
+    Animal("subclassed, layers in a list", layers_in_list),
     Animal("frozen Sequential base", frozen_sequential, go_on=unfreeze_and_fit),
     Animal("frozen Functional base", frozen_functional, go_on=unfreeze_and_fit),
     Animal("subclassed, a layer frozen", frozen_subclassed),
