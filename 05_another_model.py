@@ -95,7 +95,7 @@ np.save(folder / "expected.npy", sequential_model.predict(x_test[:10], verbose=0
 predictions = functional_model.predict(x_test[:10], verbose=0)
 np.testing.assert_allclose(predictions, np.load(folder / "expected.npy"), atol=1e-4)
 
-# It notices what nothing else says, such as the fresh model of step 4:
+# It notices whatever is predicted wrong, also where loading says nothing, as in step 4:
 predictions = fresh_model.predict(x_test[:10], verbose=0)
 with lesson.expect_error(AssertionError, "Not equal to tolerance"):
     np.testing.assert_allclose(predictions, np.load(folder / "expected.npy"), atol=1e-4)
