@@ -2,7 +2,7 @@
 
 The video types `model.save("model/")`. That wrote a folder, a SavedModel. Today `save`
 writes one `.keras` file, to go on training, and `model.export("exported")` writes the
-folder. It is for inference, which means: to predict, and no more.
+folder. It is for inference, which means: to predict.
 """
 
 try:
