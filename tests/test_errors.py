@@ -7,6 +7,7 @@ import shutil
 import sys
 import warnings
 import zipfile
+from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
@@ -18,6 +19,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from conftest import README, ROOT, change_one_byte, code, cut_short, table_below
 
 ERRORS = table_below(README, "Error and fix")
@@ -76,7 +78,7 @@ PROVOKE = {
         ".assert_existing_objects_matched()",
     ],
     "Could not locate class": ['keras.models.load_model("unregistered.keras")'],
-    "Unknown layer": ['keras.models.load_model("subclassed.h5")'],
+    "Unknown layer: 'Classifier'": ['keras.models.load_model("subclassed.h5")'],
     "Layer count mismatch": [
         'keras.models.load_model("no-from-config.h5", custom_objects=own_classes)',
         "keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)]).load_weights("
@@ -94,6 +96,12 @@ PROVOKE = {
     "You must call `compile()`": ["uncompiled.fit(x, y)"],
     "You are saving your model": ['model.save("again.h5")'],
     "Compiled the loaded model": ['keras.models.load_model("model.h5")'],
+    "'TrueDivide'": ['keras.models.load_model("scaled.h5")'],
+    "'my_loss'": ['keras.models.load_model("own.keras")'],
+    "string indices": ['keras.models.load_model("own.h5")'],
+    "'keras.metrics.mse'": ['keras.models.load_model("mse.h5")'],
+    "StringLookup.call()": ['words(np.array(["a"]))'],
+    "Select TensorFlow op(s)": ['run_litert("lstm.tflite")'],
     "'get_weights'": ["model.optimizer.get_weights()"],
     "must end in `.keras`": ['keras.callbacks.ModelCheckpoint("best")'],
     "When using `save_weights_only": [
@@ -151,9 +159,41 @@ def files(tmp_path_factory, few):
             )
             target.writestr(name, content)
     shutil.copy(data.keras2_file("functional/model.h5"), folder / "keras2.h5")
+    save_more(folder)
     (folder / "page.h5").write_text("<!DOCTYPE html>")
     (folder / "page.keras").write_text("<!DOCTYPE html>")
     return folder
+
+
+def my_loss(y_true, y_pred):
+    return keras.losses.mean_squared_error(y_true, y_pred) * 2
+
+
+def scaled_model():
+    inputs = keras.Input((784,))
+    return keras.Model(inputs, keras.layers.Dense(10)(inputs / 255.0))
+
+
+def run_litert(path):
+    Interpreter(model_content=Path(path).read_bytes()).allocate_tensors()
+
+
+def save_more(folder):
+    """Save models that are not the classifier: the table speaks of them, too."""
+    scaled_model().save(folder / "scaled.h5")
+    model = models.sequential()
+    model.compile("adam", my_loss)
+    model.save(folder / "own.keras")
+    model.save(folder / "own.h5")
+    model.compile("adam", "mse")
+    model.save(folder / "mse.h5")
+    words = keras.layers.StringLookup()
+    words.adapt(["a", "b"])
+    words = keras.Sequential([keras.Input((), dtype="string"), words])
+    words.save(folder / "words.keras")
+    words.save(folder / "words.h5")
+    lstm = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(4)])
+    lstm.export(folder / "lstm.tflite", format="litert", verbose=False)
 
 
 @pytest.fixture
@@ -174,6 +214,8 @@ def names(files, few, tmp_path, monkeypatch):
         "arrays": model.get_weights(),
         "fresh": models.compiled(),
         "other_optimizer": other_optimizer,
+        "scaled": scaled_model(),
+        "words": keras.models.load_model("words.h5", compile=False),
         "unbuilt": Unregistered(),
         "own_classes": {
             cls.__name__: cls for cls in (WithoutFromConfig, WithoutGetConfig)

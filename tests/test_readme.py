@@ -10,6 +10,7 @@ import sys
 import models
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import LESSONS, PAGES, README, ROOT, code, table_below
@@ -138,8 +139,18 @@ def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
         assert model.optimizer.iterations.numpy() == epochs * 2 * 1875
 
 
+def test_the_check_for_whoever_does_not_trust_notices_other_predictions(names):
+    program = re.findall(r"```python\n(.*?)```", README, re.S)[1]
+    names["np"] = np
+    names["model"].save("my_model.keras")
+    exec(program, names)
+    models.sequential().save("my_model.keras")
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        exec(program, names)
+
+
 def test_own_training_is_shown_as_it_is():
-    shown = re.findall(r"```python\n(.*?)```", README, re.S)[1]
+    shown = re.findall(r"```python\n(.*?)```", README, re.S)[2]
     assert shown == (ROOT / "own_training.py").read_text(encoding="utf-8")
 
 
