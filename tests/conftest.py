@@ -35,7 +35,13 @@ EXPERIMENTS = [
 ]
 # These take long: tests run them with less. Their transcripts are of the defaults, so that
 # test_output.py compares words, not numbers.
-QUICKER = {"experiments.kills": ["--kills", "3"]}
+QUICKER = {
+    "experiments.kills": ["--kills", "3"],
+    "experiments.versions": ["--versions", "2.21.0", "3.12.4", "3.14.1"],
+}
+# It installs old versions of Keras: it keeps its network, and where the package index cannot
+# be reached its tests are skipped.
+INSTALLS = "experiments.versions"
 SOURCES = [
     *SCRIPTS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -128,8 +134,9 @@ class Folder:
         Returns:
             subprocess.CompletedProcess: with its output as text.
         """
+        prefix = [] if script == INSTALLS else OFFLINE
         return subprocess.run(
-            [*OFFLINE, python, *self.command(script), *arguments],
+            [*prefix, python, *self.command(script), *arguments],
             cwd=self.working_directory(script),
             env=self.environment(**environment),
             capture_output=True,
@@ -248,6 +255,8 @@ def default_run(tmp_path_factory, pytestconfig):
             finished[script] = folder.run(script, *less)
             written = script.removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
+        index = "cannot be installed" not in finished[script].stderr
+        need(index, "the package index, with old versions of Keras, cannot be reached")
         return finished[script]
 
     return run
