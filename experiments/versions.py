@@ -70,10 +70,10 @@ def install(version, folder):
         [*command, *packages], capture_output=True, encoding="utf-8", check=False
     )
     if finished.returncode:
-        last_line = finished.stderr.strip().splitlines()[-1]
+        last_line = finished.stderr.strip().rpartition("\n")[2]
         sys.exit(
-            f"{packages[0]} cannot be installed: the package index cannot be reached, or "
-            f"has no such version. pip says: {last_line}"
+            f"{packages[0]} cannot be installed; this needs the package index, and a "
+            f"network. pip says: {last_line}"
         )
     unfinished.rename(folder / version)
 
