@@ -20,7 +20,7 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "Train for two epochs")
 
-keras.utils.set_random_seed(1)
+keras.utils.set_random_seed(1)  # the same random numbers in every run
 model = models.build(args.model)
 model.compile(
     optimizer=keras.optimizers.Adam(),
@@ -74,7 +74,8 @@ lesson.step(5, "Load Adam's state, too")
 
 # Adam is the optimizer. It keeps, for each weight, running means of the gradient and of
 # its square: its state. The file has them, but an optimizer has nowhere to put them
-# before it is built.
+# before it is built. (With a step counter and the learning rate they are the ten `vars`
+# under `optimizer` in step 2.)
 restored_model = models.compiled(args.model)
 restored_model.optimizer.build(restored_model.trainable_variables)
 restored_model.load_weights(weights_file)
@@ -83,9 +84,10 @@ restored_model.load_weights(weights_file)
 # the restored one.
 x_few = x_train[:6400]
 y_few = y_train[:6400]
+lesson.note("The first model, and then the restored one:")
 model.fit(x_few, y_few, shuffle=False, verbose=2)
 restored_model.fit(x_few, y_few, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit is different", restored_model, model)
+lesson.check_same_weights("their weights: not one bit differs", restored_model, model)
 
 # Step 3 left Adam's state out: Adam started afresh. Then it is another training.
 fresh_adam_model = models.compiled(args.model)

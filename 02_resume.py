@@ -1,7 +1,8 @@
 """Lesson 2, the second process: load the model and go on training
 
 02_save_load_full_model.py starts this program. When that lesson has run, you can start
-it, too. It does not know models.py: the file says what to build, and how to compile it.
+it, too. The file says what to build, and how to compile it: models.py is needed only
+for a class of one's own.
 """
 
 import sys

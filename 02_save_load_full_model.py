@@ -71,9 +71,12 @@ lesson.run("02_resume.py", f"--model={args.model}", f"--samples={args.samples}")
 # interrupted.
 x_few = x_train[:6400]
 y_few = y_train[:6400]
+lesson.note("The model of this process, never interrupted:")
 model.fit(x_few, y_few, shuffle=False, verbose=2)
 resumed_model = keras.models.load_model(folder / "resumed.keras")
-lesson.check_same_weights("not one bit is different", resumed_model, model)
+lesson.check_same_weights(
+    "resumed there, and never interrupted: not one bit differs", resumed_model, model
+)
 
 lesson.step(5, "Without Adam's state")
 

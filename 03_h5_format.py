@@ -81,20 +81,21 @@ def load_h5(path):
     return model
 
 
+sentence = "as if never interrupted: not one bit differs"
 resumed_model = load_h5(h5_file)
 resumed_model.save(folder / "mnist.keras")  # for step 4
 resumed_model.fit(x_few, y_few, shuffle=False, verbose=2)
 model.fit(x_few, y_few, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit is different", resumed_model, model)
+lesson.check_same_weights(sentence, resumed_model, model)
 
 lesson.step(4, "The way out: a .keras file")
 
 converted_model = keras.models.load_model(folder / "mnist.keras")
 converted_model.fit(x_few, y_few, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit is different", converted_model, model)
+lesson.check_same_weights(sentence, converted_model, model)
 
-# A trap: do not save as .h5 first and as .keras second. In Keras 3.15 saving as .h5
-# takes the optimizer out of what the model knows of its own `compile`.
+# A trap in Keras 3.15: after a save as .h5, a .keras file does not say any more which
+# optimizer was used, and the loader takes RMSprop. So save as .keras first.
 model.save(folder / "second.keras")
 with lesson.expect_warning("Skipping variable loading for optimizer"):
     second_model = keras.models.load_model(folder / "second.keras")

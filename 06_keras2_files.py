@@ -28,7 +28,7 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "What is in the folder of weights")
 
-# TensorFlow 2.3 wrote it in 2020, after two epochs of training.
+# TensorFlow 2.3, the version of 2020, wrote it after two epochs of training.
 model = models.compiled()
 with lesson.expect_error(ValueError, "File format not supported"):
     model.load_weights("weights/")
@@ -51,9 +51,9 @@ for weight, name in zip(model.weights, names, strict=True):
     weight.assign(old.get_tensor(name + END))
 
 # TensorFlow 2.3 itself predicted these logits (scores, ten for each of 100 images).
-in_2020 = np.load(data.keras2_file("sequential/reference.npz"))
+reference = np.load(data.keras2_file("sequential/reference.npz"))
 logits = model.predict(x_test[:100], verbose=0)
-lesson.check_close("logits differ from those of 2020 by", logits, in_2020["logits"])
+lesson.check_close("logits differ from TensorFlow 2.3 by", logits, reference["logits"])
 
 # Adam's state: how many batches it has seen, then for each weight the running means of
 # the gradient (m) and of its square (v). Two variables stand before these means.
@@ -66,9 +66,9 @@ for name in names:
 
 # TensorFlow 2.3 went on with 200 batches of 32 images. So does this model.
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
-went_on = [in_2020["w0"], in_2020["w1"], in_2020["w2"], in_2020["w3"]]
+went_on = [reference["w0"], reference["w1"], reference["w2"], reference["w3"]]
 difference = lesson.largest_difference(model.get_weights(), went_on)
-result = f"weights differ from those of 2020 by at most {difference:.1g}"
+result = f"weights differ from TensorFlow 2.3 by at most {difference:.1g}"
 lesson.check(result, difference < 1e-5, judged=args.samples >= 6400)
 
 lesson.step(3, "The folder of a whole model")
@@ -84,7 +84,7 @@ for layer in json.loads(root.user_object.metadata)["config"]["layers"]:
 # keras2.py beside this lesson builds and compiles it, and does all of step 2.
 converted_model = keras2.convert(model_folder)
 logits = converted_model.predict(x_test[:100], verbose=0)
-lesson.check_close("logits differ from those of 2020 by", logits, in_2020["logits"])
+lesson.check_close("logits differ from TensorFlow 2.3 by", logits, reference["logits"])
 
 lesson.step(4, "The .h5 file, and .keras from now on")
 
@@ -97,4 +97,4 @@ keras2.convert(h5_file).save(folder / "from_2020.keras")
 loaded_model = keras.models.load_model(folder / "from_2020.keras")
 lesson.check("its Adam has seen two epochs", loaded_model.optimizer.iterations == 3750)
 
-# What the video says of its files, tried in 2020: python -m experiments.then
+# What the video says of its files, tried there: python -m experiments.then

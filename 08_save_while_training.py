@@ -54,7 +54,7 @@ lesson.check(f"best.keras has val_loss {loss:.4f}", abs(loss - smallest) < 0.001
 
 lesson.step(2, "The best of what?")
 
-# Without validation data there is no `val_loss`: Keras warns, and saves each time.
+# Without `validation_data` there is no `val_loss`: Keras warns, and saves each time.
 with lesson.expect_warning("Can save best model only with val_loss available"):
     model.fit(x_few, y_few, epochs=2, callbacks=[best], verbose=2)
 best_model = keras.models.load_model(folder / "best.keras")
@@ -83,9 +83,10 @@ savers = [backup, StopInThirdEpoch()]
 with lesson.expect_error(RuntimeError, "in the middle of the third epoch"):
     model.fit(x_train, y_train, epochs=4, shuffle=False, callbacks=savers, verbose=2)
 
-lesson.step(4, "The program is started again")
+lesson.step(4, "Train again, as the program does when it is started again")
 
 # It does as before: `fit` finds what was saved, goes on, and at the end deletes it.
+backup = keras.callbacks.BackupAndRestore(folder / "backup")
 restored_model = models.compiled(args.model)
 history = restored_model.fit(
     x_train, y_train, epochs=4, shuffle=False, callbacks=[backup], verbose=2
@@ -96,8 +97,7 @@ lesson.check("it begins with the third epoch again", history.epoch == [2, 3])
 keras.utils.set_random_seed(2)
 model = models.compiled(args.model)
 model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit is different", restored_model, model)
+lesson.check_same_weights("restored: not one bit differs", restored_model, model)
 
-# That holds for this model; shuffling, and layers such as Dropout, that draw random
-# numbers, need more: lesson 9 is about it. How often these callbacks lose a training
-# that is killed while they save: python -m experiments.kills
+# With shuffling, or with Dropout, it takes more: lesson 9. How often these callbacks
+# lose a training that is killed while they save: python -m experiments.kills

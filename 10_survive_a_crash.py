@@ -35,12 +35,12 @@ class SafeCheckpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         unfinished = self.folder / "unfinished.keras"
         self.model.save(unfinished)
-        # Ask for it on the disk now: a power failure needs this, a kill does not.
+        # Wait until it is on the disk: a power failure needs this, a kill does not.
         with open(unfinished, "rb+") as file:
             os.fsync(file.fileno())
         # All or nothing. (An error on Windows while a virus scanner reads the file.)
         os.replace(unfinished, self.folder / f"epoch-{epoch + 1:04}.keras")
-        # The one before it is kept, in case the newest is damaged later.
+        # The one before it stays, in case this one is damaged. An older one goes.
         (self.folder / f"epoch-{epoch - 1:04}.keras").unlink(missing_ok=True)
 
 
@@ -99,4 +99,4 @@ lesson.check_same_weights(
     "as if never killed: not one bit differs", killed_model, model
 )
 
-# Killed often, beside the callbacks of lesson 8: python -m experiments.kills
+# Killed often, also inside a save: python -m experiments.kills

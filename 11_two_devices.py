@@ -18,10 +18,12 @@ import tensorflow as tf
 
 args = lesson.arguments(__doc__, model=True)
 (x_train, y_train), _ = data.load_mnist(args.samples)
-# 200 batches of 32 images, each of them full: half a batch for each device.
+# 200 batches of 32 images, each of them full: half a batch for each device. (`resize`
+# takes the first 6,400 images, and repeats them if there are fewer.)
 x_train = np.resize(x_train, (6400, 784))
 y_train = np.resize(y_train, 6400)
 folder = lesson.folder(__file__)
+lesson.note("Of these, 6,400 are used: 200 batches of 32.")
 
 lesson.step(1, "Find two devices")
 
@@ -40,7 +42,7 @@ for device in devices:
 
 lesson.step(2, "Train on both, and save")
 
-# What makes variables (a model, an optimizer) belongs into the scope.
+# What makes variables (a model, an optimizer) belongs in the scope.
 strategy = tf.distribute.MirroredStrategy(devices)
 with strategy.scope():
     keras.utils.set_random_seed(1)
@@ -69,7 +71,7 @@ both_devices_model.fit(x_train, y_train, shuffle=False, verbose=2)
 steps = one_device_model.optimizer.iterations.numpy()
 lesson.check(f"Adam went on counting batches: {steps}", steps == 400)
 
-# One device adds the same numbers up in another order, and rounds otherwise. (With
+# One device adds the same numbers up in another order, and rounds differently. (With
 # BatchNormalization they differ more: each device sees its part of a batch only.)
 weights = model.get_weights()
 both = lesson.largest_difference(both_devices_model.get_weights(), weights)

@@ -21,6 +21,7 @@ import keras
 args = lesson.arguments(__doc__)
 x_train, y_train = worker.load_images(args.samples)
 folder = lesson.folder(__file__)
+lesson.note("Of these, 6,400 are used: 200 batches of 32.")
 shutil.rmtree(folder)  # of an earlier run
 first_port, second_port = lesson.free_ports()
 addresses = [f"127.0.0.1:{first_port}", f"127.0.0.1:{second_port}"]  # this computer
@@ -54,7 +55,7 @@ lesson.step(2, "Their checkpoint, in a single process")
 loaded_model = keras.models.load_model(place / "checkpoint.keras")
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 
-# The same training in this process alone only rounds otherwise.
+# The same training in this process alone only rounds differently.
 keras.utils.set_random_seed(1)
 alone_model = models.compiled()
 alone_model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
@@ -91,6 +92,8 @@ other = start_worker(1, place)
 statuses = [chief.wait(120), other.wait(120)]
 lesson.check(f"both finished: exit status {statuses}", statuses == [0, 0])
 finished_model = keras.models.load_model(place / "worker-0.keras")
-lesson.check_same_weights("not one bit is different", finished_model, undisturbed_model)
+lesson.check_same_weights(
+    "as undisturbed: not one bit differs", finished_model, undisturbed_model
+)
 
 # On a cluster: README.md, "From one machine to many"

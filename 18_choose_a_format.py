@@ -1,7 +1,8 @@
 """Lesson 18: which format to choose
 
 The video shows three ways to save a model. These lessons show seven: here they are, one
-under the other, how to save and how to load, and what each is good for.
+under the other, how to save and how to load, and what each is good for. Here each is
+asked for its predictions; what training needs is in README.md, "What survives".
 """
 
 try:
@@ -89,4 +90,5 @@ loaded_model = tfjs.load(web_folder / "model.json")
 lesson.check_close("the logits differ by", loaded_model(x_ten), logits)
 
 # What each of them brings back:  python -m experiments.survival
+# The same for 38 other models:   python -m experiments.zoo
 # Size, and time to save and load: python -m experiments.cost

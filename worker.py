@@ -50,7 +50,7 @@ def train(folder, samples):
     x, y = load_images(samples)
     checkpoint = folder / "checkpoint.keras"
 
-    # What makes variables belongs into the scope.
+    # What makes variables belongs in the scope.
     with strategy.scope():
         if checkpoint.exists():
             model = keras.models.load_model(checkpoint)

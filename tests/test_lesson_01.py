@@ -22,7 +22,7 @@ def test_lesson_1_shows_what_the_weights_file_keeps_of_adam(default_run):
     text = default_run(SCRIPT).stdout
     assert text.count("warns  Skipping variable loading for optimizer 'adam") == 2
     assert "optimizer/\n         vars/0" in text
-    assert "ok     not one bit is different" in text
+    assert "ok     their weights: not one bit differs" in text
     assert (
         numbers(r"without Adam's state: weights differ by up to ([\d.]+)", text)[0]
         > 0.01

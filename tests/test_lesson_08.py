@@ -27,7 +27,7 @@ def test_lesson_8_keeps_the_best_epoch_which_is_not_the_last(default_run):
 def test_lesson_8_goes_on_from_the_last_finished_epoch(default_run):
     text = default_run(SCRIPT).stdout
     assert "ok     it begins with the third epoch again" in text
-    assert "ok     not one bit is different" in text
+    assert "ok     restored: not one bit differs" in text
     assert not (default_run(SCRIPT).folder / "backup").exists()
 
 
