@@ -149,7 +149,7 @@ class Saver(keras.callbacks.Callback):
             self.best_weights = np.load(io.BytesIO(archive.read("training.npz")))
         for part, description in self.about.items():
             if saved["about"].get(part) != description:
-                print(f"Not exact: not as it was saved: {part}.")
+                print(f"Not exact: {part} changed since it was saved.")
         self.state = saved["state"]
         self.memory = saved["memory"]
         model.optimizer.build(model.trainable_variables)  # a place for its state
@@ -236,7 +236,9 @@ def newest_whole_file(folder: Path) -> Path | None:
         replace(previous, newest)
         return newest
     if newest.exists() or previous.exists():
-        raise ValueError(f"Every file in {folder} is damaged.")
+        raise ValueError(
+            f"Every file in {folder} is damaged; delete them to begin anew."
+        )
     return None
 
 

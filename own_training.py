@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 here = Path(__file__).resolve().parent
-with np.load(here / "datasets" / "mnist.npz") as mnist:
+with np.load(here / "datasets" / "mnist.npz") as mnist:  # your data
     x_train, y_train = mnist["x_train"] / 255, mnist["y_train"]
     x_test, y_test = mnist["x_test"] / 255, mnist["y_test"]
 
 keras.utils.set_random_seed(1)
-model = keras.Sequential()
+model = keras.Sequential()  # your model
 model.add(keras.Input(shape=(28, 28)))
 model.add(keras.layers.Flatten())
 model.add(keras.layers.Dense(64, activation="relu"))
@@ -23,7 +23,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 
 batches = checkpoint.Batches(x_train, y_train, batch_size=32, seed=7)
-folder = here / "saved" / "own_training"
+folder = here / "saved" / "own_training"  # another one for each training
 checkpoint.fit(model, batches, folder, epochs=5, verbose=2)
 model.evaluate(x_test, y_test, verbose=2)
 model.save(folder / "result.keras")

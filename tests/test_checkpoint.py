@@ -686,10 +686,10 @@ def test_it_cannot_keep_what_its_first_lines_say(build, data, tmp_path):
 # What cannot be exact is said before the training
 
 NOT_BATCHES = "Not exact, unless the data are the same, in the same order, each time."
-OTHER_DATA = "Not exact: not as it was saved: data."
-OTHER_CALLBACKS = "Not exact: not as it was saved: callbacks."
-OTHER_MODEL = "Not exact: not as it was saved: model."
-OTHER_OPTIMIZER = "Not exact: not as it was saved: optimizer."
+OTHER_DATA = "Not exact: data changed since it was saved."
+OTHER_CALLBACKS = "Not exact: callbacks changed since it was saved."
+OTHER_MODEL = "Not exact: model changed since it was saved."
+OTHER_OPTIMIZER = "Not exact: optimizer changed since it was saved."
 
 
 def other_layers():
