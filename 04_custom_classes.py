@@ -1,7 +1,8 @@
 """Lesson 4: custom classes
 
-The video says that a class of one's own needs `get_config` and `from_config`. A file
-has the *name* of a class and what `get_config` returns, not its Python code.
+A file has the *name* of a class of one's own and what `get_config` returns, not its
+Python code. So it is with a layer, a loss and a metric. The video's own class is a
+whole model: 04_custom_models.py.
 """
 
 try:
@@ -9,7 +10,6 @@ try:
 except ModuleNotFoundError:
     raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
 import data
-import models
 
 import keras
 
@@ -18,86 +18,85 @@ args = lesson.arguments(__doc__)
 folder = lesson.folder(__file__)
 
 
-# The class nearly as the video has it. `build` makes the weights.
-class VideoModel(keras.Model):
-    def __init__(self, units=64, **kwargs):
+class Scale(keras.layers.Layer):
+    def __init__(self, factor=1.0, **kwargs):
         super().__init__(**kwargs)
-        self.units = units
-        self.dense1 = keras.layers.Dense(units, activation="relu")
-        self.dense2 = keras.layers.Dense(10)
-
-    def build(self, input_shape):
-        self.dense1.build(input_shape)
-        self.dense2.build((None, self.units))
-        super().build(input_shape)
+        self.factor = factor
 
     def call(self, inputs):
-        return self.dense2(self.dense1(inputs))
+        return self.factor * inputs
+
+    def get_config(self):
+        return super().get_config()  # a mistake, see step 2
 
 
-lesson.step(1, "Mistake: Keras does not know the class")
+lesson.step(1, "Mistake: Keras does not know the layer")
 
-model = VideoModel()
-model.build((None, 784))
-model.save(folder / "video.keras")
-with lesson.expect_error(TypeError, "Could not locate class 'VideoModel'"):
-    keras.models.load_model(folder / "video.keras")
+keras.utils.set_random_seed(1)
+layers = [keras.Input((784,)), keras.layers.Dense(10), Scale(0.5)]
+model = keras.Sequential(layers)
+model.save(folder / "layer.keras")
+with lesson.expect_error(TypeError, "Could not locate class 'Scale'"):
+    keras.models.load_model(folder / "layer.keras")
+lesson.note("Its last lines say: Could not locate class 'Scale'.")
 
 # Tell the loader which class goes with the name:
-classes = {"VideoModel": VideoModel}
-loaded_model = keras.models.load_model(folder / "video.keras", custom_objects=classes)
+classes = {"Scale": Scale}
+loaded_model = keras.models.load_model(folder / "layer.keras", custom_objects=classes)
 lesson.check_same_weights("with custom_objects it loads", loaded_model, model)
 
-lesson.step(2, "Mistake: no get_config")
+lesson.step(2, "Mistake: get_config forgets an argument")
 
-# 32 units instead of 64. The file does not say so: the model gets 64 when it is loaded.
-small_model = VideoModel(units=32)
-small_model.build((None, 784))
-small_model.save(folder / "small.keras")
-with lesson.expect_error(ValueError, "could not be loaded"):
-    keras.models.load_model(folder / "small.keras", custom_objects=classes)
+# The weights are equal, and there was no error. But `factor` is not in the file, so it
+# has its default again, 1.0, and every output is twice as large.
+saved = float(model(x_test)[0, 0])
+loaded = float(loaded_model(x_test)[0, 0])
+lesson.check(f"silently, {saved:.3f} became {loaded:.3f}", loaded == 2 * saved)
 
 
-# `get_config` returns what `__init__` was given. And a class that is registered is
-# found by its name, without `custom_objects`.
+# `get_config` returns what `__init__` was given. And a registered class is found by its
+# name, without `custom_objects`.
 @keras.saving.register_keras_serializable(package="lesson4")
-class ModelWithConfig(VideoModel):
+class ScaleWithConfig(Scale):
     def get_config(self):
         config = super().get_config()
-        config["units"] = self.units
+        config["factor"] = self.factor
         return config
 
 
-small_model = ModelWithConfig(units=32)
-small_model.build((None, 784))
-small_model.save(folder / "config.keras")
+layers = [keras.Input((784,)), keras.layers.Dense(10), ScaleWithConfig(0.5)]
+model = keras.Sequential(layers)
+model.save(folder / "config.keras")
 loaded_model = keras.models.load_model(folder / "config.keras")
-lesson.check_same_weights("with get_config it loads", loaded_model, small_model)
+lesson.check_equal("it predicts as before", loaded_model(x_test), model(x_test))
 
-lesson.step(3, "Mistake in an .h5 file: no from_config")
+lesson.step(3, "A loss and a metric have names, too")
 
-# The loader of .h5 files fills weights, and does not make them: the model must be
-# built. `Classifier` in models.py has a `from_config` that builds it.
-model = models.build("subclassed")
-with lesson.expect_warning("This file format is considered legacy"):
-    small_model.save(folder / "config.h5")
-    model.save(folder / "right.h5")
 
-# And it wants to be told the class in any case, whether it is registered or not.
-classes = {"ModelWithConfig": ModelWithConfig, "Classifier": models.Classifier}
-with lesson.expect_error(ValueError, "Layer count mismatch"):
-    keras.models.load_model(folder / "config.h5", custom_objects=classes)
-options = {"custom_objects": classes, "compile": False}
-loaded_model = keras.models.load_model(folder / "right.h5", **options)
-lesson.check_same_weights("with from_config it loads", loaded_model, model)
+def capped_loss(labels, logits):  # a wrong label counts 5 at most
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction=None)
+    return keras.ops.minimum(loss(labels, logits), 5.0)
 
-lesson.step(4, "Go on training from the .keras file")
 
-keras.utils.set_random_seed(1)
-model = models.compiled("subclassed")
+class Certainty(keras.metrics.Mean):  # the mean of the highest probability
+    def update_state(self, labels, logits, sample_weight=None):
+        super().update_state(keras.ops.max(keras.ops.softmax(logits), axis=1))
+
+
+metrics = [Certainty(name="certainty")]
+model.compile(optimizer="adam", loss=capped_loss, metrics=metrics)
 model.fit(x_train, y_train, shuffle=False, verbose=2)
-model.save(folder / "right.keras")
-loaded_model = keras.models.load_model(folder / "right.keras")
+model.save(folder / "loss.keras")
+with lesson.expect_error(TypeError, "Could not locate"):
+    keras.models.load_model(folder / "loss.keras")
+
+# To predict, it needs neither:
+loaded_model = keras.models.load_model(folder / "loss.keras", compile=False)
+lesson.check_equal("compile=False: it predicts", loaded_model(x_test), model(x_test))
+
+# To go on training, it needs both, and Adam's state:
+classes = {"capped_loss": capped_loss, "Certainty": Certainty}
+loaded_model = keras.models.load_model(folder / "loss.keras", custom_objects=classes)
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 lesson.check_same_weights("not one bit is different", loaded_model, model)

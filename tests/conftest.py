@@ -24,9 +24,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-LESSONS = [
-    name for name in SCRIPTS if name != "02_resume.py"
-]  # lesson 2 starts that one
+# Lessons 2 and 16 start these.
+SECOND_PROCESSES = "02_resume.py", "16_other_backend.py"
+LESSONS = [name for name in SCRIPTS if name not in SECOND_PROCESSES]
 # Those that can be started: the others help them. `then` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"

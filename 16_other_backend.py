@@ -1,0 +1,32 @@
+"""Lesson 16, the second process: the same file without TensorFlow
+
+16_other_frameworks.py starts this program. The environment variable KERAS_BACKEND says
+what Keras computes with. There is no `import lesson` here: that starts TensorFlow.
+"""
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+folder = Path(__file__).resolve().parent / "saved" / "16_other_frameworks"
+if not (folder / "images.npz").exists():
+    sys.exit("Run 16_other_frameworks.py first: it writes what this program reads.")
+with np.load(folder / "images.npz") as images:
+    x_few = images["x"]
+    y_few = images["y"]
+    saved_predictions = images["predictions"]
+
+model = keras.models.load_model(folder / "mnist.keras")
+predictions = model.predict(x_few, verbose=0)
+difference = np.abs(predictions - saved_predictions).max()
+backend = keras.backend.backend()
+print(f"   {backend}: predictions differ by at most {difference:.1g}")
+if difference > 1e-4:
+    sys.exit("That is too much.")
+
+# Keras on NumPy has no `fit`.
+if backend != "numpy":
+    model.fit(x_few, y_few, shuffle=False, verbose=2)
+    model.save(folder / f"{backend}.keras")
