@@ -14,7 +14,7 @@ import models
 
 import keras
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__, model=True)  # reads --model and --samples
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
@@ -22,6 +22,7 @@ lesson.step(1, "Train for two epochs")
 
 keras.utils.set_random_seed(1)  # the same random numbers in every run
 model = models.build(args.model)
+# `from_logits`: the model returns ten scores (logits), not probabilities.
 model.compile(
     optimizer=keras.optimizers.Adam(),
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

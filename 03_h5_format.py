@@ -77,7 +77,7 @@ def load_h5(path):
         state = file["optimizer_weights"]
         names = state.attrs["weight_names"]
         for variable, name in zip(model.optimizer.variables, names, strict=True):
-            variable.assign(state[name][()])
+            variable.assign(state[name][()])  # [()] reads the whole array
     return model
 
 

@@ -35,7 +35,7 @@ plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=2, min_delt
 class ShuffledBatches(keras.utils.PyDataset):
     def __init__(self, first_epoch):
         super().__init__()
-        self.epoch = first_epoch - 1
+        self.epoch = first_epoch - 1  # `on_epoch_begin` adds 1
         self.order = np.arange(len(x_train))
 
     def on_epoch_begin(self):

@@ -21,10 +21,10 @@ import keras
 
 # What this lesson takes besides --model and --samples.
 parser = argparse.ArgumentParser()
-port = lesson.number(65535)  # the largest one
+port_number = lesson.number(65535)  # the largest one
 about = "at the end, serve the page on this computer (port: %(const)s)"
 parser.add_argument(
-    "--serve", type=port, nargs="?", const=8000, metavar="PORT", help=about
+    "--serve", type=port_number, nargs="?", const=8000, metavar="PORT", help=about
 )
 about = "step 4 goes on with this .json file, which the page has saved"
 parser.add_argument("--taught", metavar="FILE", help=about)

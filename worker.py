@@ -71,6 +71,7 @@ def train(folder, samples):
         model.optimizer.apply(gradients)
         return loss
 
+    # Each worker runs it on its share; the loss is the sum over all workers.
     @tf.function
     def train_on_batch(x, y):
         losses = strategy.run(train_on_share, args=(x, y))
