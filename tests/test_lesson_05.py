@@ -1,12 +1,19 @@
 """Lesson 5: weights into another model."""
 
+import ntpath
+import types
+
 import lesson
 import models
 
 import keras
 import pytest
+from conftest import numbers
+from keras.src.saving import file_editor
 
 SCRIPT = "05_another_model.py"
+NEW_HEAD = "05_new_head.py"
+REFUSED_FILE = "05_refused_file.py"
 
 
 def test_lesson_5_shows_the_error_and_the_silence(default_run):
@@ -48,3 +55,72 @@ def test_three_ways_copy_an_architecture_with_new_weights(copy, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     new_model.load_weights(tmp_path / "model.weights.h5")
     assert lesson.largest_difference(new_model.get_weights(), model.get_weights()) == 0
+
+
+def test_lesson_5_loads_what_fits_and_trains_another_head(default_run):
+    text = default_run(NEW_HEAD).stdout
+    assert "error  ValueError: A total of 1 objects could not be loaded" in text
+    assert "warns  A total of 1 objects could not be loaded" in text
+    assert "ok     the base was loaded\n   ok     the head was not" in text
+    (frozen,) = numbers(r"The head trained: ([\d.]+)%", text)
+    (thawed,) = numbers(r"ok     all trained: ([\d.]+)%", text)
+    (afresh,) = numbers(r"ok     trained afresh: ([\d.]+)%", text)
+    assert thawed > frozen + 3
+    assert thawed > afresh + 3
+
+
+def test_lesson_5_makes_a_refused_file_load(default_run):
+    text = " ".join(default_run(REFUSED_FILE).stdout.split())
+    assert "error ValueError: A total of 1 objects could not be loaded" in text
+    assert "Object /layers/dense present in reference model, missing" in text
+    assert "Object /hidden present in saved file, missing" in text
+    assert "ok the comparison says: error" in text
+    assert "ok the comparison says: success" in text
+    assert "ok not one bit is different" in text
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """A function that edits the subclassed model's file, and the model itself."""
+    model = models.subclassed()
+    path = tmp_path / "subclassed.weights.h5"
+    model.save_weights(path)
+
+    def edit():
+        editor = keras.saving.KerasFileEditor(str(path))
+        editor.summary()
+        editor.add_object("layers/dense", editor.weights_dict["hidden"])
+        editor.delete_object("hidden")
+        editor.save(tmp_path / "edited.weights.h5")
+        return tmp_path / "edited.weights.h5"
+
+    return edit, model
+
+
+def test_a_file_that_was_edited_with_keras_loads(edited):
+    edit, saved = edited
+    model = models.sequential()
+    model.load_weights(edit())
+    assert lesson.largest_difference(model.get_weights(), saved.get_weights()) == 0
+
+
+def test_a_file_that_was_edited_with_keras_on_windows_does_not_load(
+    edited, monkeypatch
+):
+    monkeypatch.setattr(file_editor, "os", types.SimpleNamespace(path=ntpath))
+    edit, _ = edited
+    with pytest.raises(ValueError, match="could not be loaded"):
+        models.sequential().load_weights(edit())
+
+
+def test_the_editor_wants_a_str(tmp_path):
+    models.sequential().save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(AttributeError, match="endswith"):
+        keras.saving.KerasFileEditor(tmp_path / "m.weights.h5")
+
+
+def test_rename_object_takes_no_path(tmp_path):
+    models.subclassed().save_weights(tmp_path / "m.weights.h5")
+    editor = keras.saving.KerasFileEditor(str(tmp_path / "m.weights.h5"))
+    with pytest.raises(ValueError, match="should be a leaf name"):
+        editor.rename_object("hidden", "layers/dense")
