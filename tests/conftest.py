@@ -217,7 +217,9 @@ class ByLesson(LoadScopeScheduling):
 
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
-            r"lesson_(\d+)|\[(\d\d)_|experiments?[._](\w+)|test_(keras2)", nodeid
+            r"\[(\d\d)_|\[experiments\.(\w+)"
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(keras2)",
+            nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid
 
