@@ -39,9 +39,9 @@ TAKE_MODEL = [name for name in LESSONS if "model=True" in (ROOT / name).read_tex
 @pytest.mark.parametrize(
     "script, arguments",
     [
-        *((script, ["--samples", "1"]) for script in LESSONS[:3]),
+        (LESSONS[0], ["--samples", "1"]),
+        (LESSONS[0], [*FEW, "--model", "functional"]),
         *((script, FEW) for script in LESSONS if script not in TAKE_MODEL),
-        *((script, [*FEW, "--model", "functional"]) for script in TAKE_MODEL[:3]),
         *((script, [*FEW, "--model", "subclassed"]) for script in TAKE_MODEL),
     ],
 )
