@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
+import custom  # noqa: F401  for the table
 import data
 import keras2  # noqa: F401  for the table
 import models
@@ -97,6 +98,8 @@ PROVOKE = {
     "You must call `compile()`": ["uncompiled.fit(x, y)"],
     "You are saving your model": ['model.save("again.h5")'],
     "Compiled the loaded model": ['keras.models.load_model("model.h5")'],
+    "sequential.Sequential'> could not": ['keras.models.load_model("layer.keras")'],
+    "Object Twice": ["with_twice.save('twice.keras')"],
     "'TrueDivide'": ['keras.models.load_model("scaled.h5")'],
     "'my_loss'": ['keras.models.load_model("own.keras")'],
     "string indices": ['keras.models.load_model("own.h5")'],
@@ -183,8 +186,27 @@ def run_litert(path):
     Interpreter(model_content=Path(path).read_bytes()).allocate_tensors()
 
 
+class Scale(keras.layers.Layer):
+    """A layer of one's own, registered nowhere."""
+
+    def call(self, inputs):
+        return inputs / 2
+
+
+class Twice(keras.layers.Layer):
+    """A layer that is given another layer, without `get_config`."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def call(self, inputs):
+        return self.layer(self.layer(inputs))
+
+
 def save_more(folder):
     """Save models that are not the classifier: the table speaks of them, too."""
+    keras.Sequential([keras.Input((4,)), Scale()]).save(folder / "layer.keras")
     scaled_model().save(folder / "scaled.h5")
     model = models.sequential()
     model.compile("adam", my_loss)
@@ -221,6 +243,9 @@ def names(files, few, tmp_path, monkeypatch):
         "fresh": models.compiled(),
         "other_optimizer": other_optimizer,
         "scaled": scaled_model(),
+        "with_twice": keras.Sequential(
+            [keras.Input((4,)), Twice(keras.layers.Dense(4))]
+        ),
         "words": keras.models.load_model("words.h5", compile=False),
         "unbuilt": Unregistered(),
         "own_classes": {
