@@ -296,7 +296,8 @@ def test_there_is_a_way_to_each_message():
 )
 def test_a_message_begins_as_the_table_says(row, program, names):
     message = code(row[0])[0].replace("'adam", "'")
-    said_here = said(program, names)
+    # Some messages begin with an empty line.
+    said_here = [" ".join(line.split()) for line in said(program, names)]
     assert any(line.startswith(message) for line in said_here), said_here
 
 
