@@ -207,7 +207,7 @@ def test_saving_as_h5_first_makes_the_keras_file_forget_the_optimizer(tmp_path, 
             kept.append("optimizer" in config["compile_config"])
     assert kept == [True, False]
     with pytest.warns(
-        UserWarning, match="Skipping variable loading for optimizer 'rm_sprop'"
+        UserWarning, match="Skipping variable loading for optimizer 'rm_sprop"
     ):
         loaded = keras.models.load_model(tmp_path / "after.keras")
     assert type(loaded.optimizer).__name__ == "RMSprop"

@@ -166,15 +166,15 @@ def compiled(loss, metric):
 
 
 def test_a_loss_or_a_metric_alone_is_missed_too(tmp_path):
-    def own_loss(labels, logits):
+    def unknown_loss(labels, logits):
         return custom.capped_loss(labels, logits)
 
     class OwnMetric(custom.Certainty):
         pass
 
     path = tmp_path / "m.keras"
-    with pytest.raises(TypeError, match="Could not locate function 'own_loss'"):
-        saved_and_loaded(compiled(own_loss, "accuracy"), path)
+    with pytest.raises(TypeError, match="Could not locate function 'unknown_loss'"):
+        saved_and_loaded(compiled(unknown_loss, "accuracy"), path)
     with pytest.raises(TypeError, match="Could not locate class 'OwnMetric'"):
         saved_and_loaded(compiled(custom.capped_loss, OwnMetric()), path)
 
