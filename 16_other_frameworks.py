@@ -64,7 +64,7 @@ else:
         lesson.run("16_other_backend.py")
 
     # Back in TensorFlow: it has Adam's state, and has trained on the same path as this
-    # model. JAX rounds otherwise, so the last bits differ.
+    # model. JAX rounds differently, so the last bits differ.
     jax_model = keras.models.load_model(folder / "jax.keras")
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     kernel = model.get_weights()[0]
