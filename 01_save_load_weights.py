@@ -90,12 +90,5 @@ model.fit(x_few, y_few, shuffle=False, verbose=2)
 restored_model.fit(x_few, y_few, shuffle=False, verbose=2)
 lesson.check_same_weights("their weights: not one bit differs", restored_model, model)
 
-# Step 3 left Adam's state out: Adam started afresh. Then it is another training.
-fresh_adam_model = models.compiled(args.model)
-with lesson.expect_warning("Skipping variable loading for optimizer"):
-    fresh_adam_model.load_weights(weights_file)
-fresh_adam_model.fit(x_few, y_few, shuffle=False, verbose=2)
-lesson.check_other_weights("without Adam's state", fresh_adam_model, model)
-
-# Which kind of model can load the weights of which other: lesson 5. All nine pairs:
-# python -m experiments.pairs
+# Without Adam's state it would be another training: lesson 2. Which kind of model can
+# load the weights of which other: lesson 5. All nine pairs: python -m experiments.pairs

@@ -20,10 +20,6 @@ def test_lesson_1_shows_the_videos_call_with_its_error(default_run):
 
 def test_lesson_1_shows_what_the_weights_file_keeps_of_adam(default_run):
     text = default_run(SCRIPT).stdout
-    assert text.count("warns  Skipping variable loading for optimizer 'adam") == 2
+    assert text.count("warns  Skipping variable loading for optimizer 'adam") == 1
     assert "optimizer/\n         vars/0" in text
     assert "ok     their weights: not one bit differs" in text
-    assert (
-        numbers(r"without Adam's state: weights differ by up to ([\d.]+)", text)[0]
-        > 0.01
-    )
