@@ -15,7 +15,7 @@ import data
 import keras2  # noqa: F401  for the table
 import models
 import tfjs  # noqa: F401  for the table
-from experiments import report
+from experiments import report, zoo_models
 
 import keras
 import numpy as np
@@ -105,6 +105,10 @@ PROVOKE = {
     "string indices": ['keras.models.load_model("own.h5")'],
     "'keras.metrics.mse'": ['keras.models.load_model("mse.h5")'],
     "StringLookup.call()": ['words(np.array(["a"]))'],
+    "Discretization.call()": ["bins(zoo_models.NUMBERS)"],
+    "`compile()` was not called": ['keras.models.load_model("gan.keras")'],
+    "name already exists": ['ada.save("ada.h5")'],
+    "RestoreV2": ['tf.train.Checkpoint(model=model).read("mixed")'],
     "Select TensorFlow op(s)": ['run_litert("lstm.tflite")'],
     "'get_weights'": ["model.optimizer.get_weights()"],
     "must end in `.keras`": ['keras.callbacks.ModelCheckpoint("best")'],
@@ -219,6 +223,18 @@ def save_more(folder):
     words = keras.Sequential([keras.Input((), dtype="string"), words])
     words.save(folder / "words.keras")
     words.save(folder / "words.h5")
+    bins = zoo_models.discretization()
+    zoo_models.adapt(bins, zoo_models.NUMBERS)
+    bins.save(folder / "bins.keras")
+    bins.save_weights(folder / "bins.weights.h5")
+    gan = zoo_models.two_optimizers()
+    gan.save(folder / "gan.keras")
+    gan.save_weights(folder / "gan.weights.h5")
+    keras.config.set_dtype_policy("mixed_float16")
+    mixed = models.compiled()
+    keras.config.set_dtype_policy("float32")
+    mixed.optimizer.build(mixed.trainable_variables)
+    tf.train.Checkpoint(model=mixed).write(folder / "mixed")
     lstm = keras.Sequential([keras.Input((6, 4)), keras.layers.LSTM(4)])
     lstm.export(folder / "lstm.tflite", format="litert", verbose=False)
 
@@ -233,7 +249,11 @@ def names(files, few, tmp_path, monkeypatch):
     other_optimizer = models.sequential()
     other_optimizer.compile(optimizer="sgd", loss="mse")
     other_optimizer.optimizer.build(other_optimizer.trainable_variables)
-    return {
+    bins = zoo_models.discretization()
+    bins.load_weights("bins.weights.h5")
+    ada = zoo_models.adafactor()
+    ada.optimizer.build(ada.trainable_variables)
+    yield {
         **globals(),
         **report.taught("07_older_keras.py"),
         "x": few[0][:320],
@@ -247,6 +267,9 @@ def names(files, few, tmp_path, monkeypatch):
             [keras.Input((4,)), Twice(keras.layers.Dense(4))]
         ),
         "words": keras.models.load_model("words.h5", compile=False),
+        "bins": bins,
+        "ada": ada,
+        "gan": zoo_models.two_optimizers(),
         "unbuilt": Unregistered(),
         "own_classes": {
             cls.__name__: cls for cls in (WithoutFromConfig, WithoutGetConfig)
@@ -254,6 +277,7 @@ def names(files, few, tmp_path, monkeypatch):
         "uncalled": models.subclassed(),
         "uncompiled": models.sequential(),
     }
+    keras.config.set_dtype_policy("float32")
 
 
 def said(program, names):
