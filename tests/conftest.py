@@ -17,6 +17,7 @@ from pathlib import Path
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
 import models
+import prepared
 
 import psutil
 import pytest
@@ -143,6 +144,17 @@ class Folder:
             encoding="utf-8",
             timeout=600,
             check=False,
+        )
+
+    def run_prepared(self, script, *arguments, **environment):
+        """Do what `run` does, in a process that has imported TensorFlow; with a network."""
+        if not prepared.AVAILABLE:
+            return self.run(script, *arguments, **environment)
+        return prepared.run(
+            [*self.command(script), *arguments],
+            self.working_directory(script),
+            self.environment(**environment),
+            timeout=600,
         )
 
 

@@ -74,7 +74,7 @@ def empty(file):
 def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, problem):
     file = folder.path / "datasets" / name
     damage(file)
-    finished = folder.run(script, "--samples", "32")
+    finished = folder.run_prepared(script, "--samples", "32")
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert f"{file} {problem}" in line
@@ -83,11 +83,17 @@ def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, proble
 
 
 def test_a_bad_data_file_leaves_what_was_saved_before(folder):
-    assert folder.run("01_save_load_weights.py", "--samples", "32").returncode == 0
+    assert (
+        folder.run_prepared("01_save_load_weights.py", "--samples", "32").returncode
+        == 0
+    )
     saved = {p: p.read_bytes() for p in folder.path.glob("saved/**/*") if p.is_file()}
     assert saved
     change_one_byte(folder.path / "datasets" / "mnist.npz")
-    assert folder.run("01_save_load_weights.py", "--samples", "32").returncode == 1
+    assert (
+        folder.run_prepared("01_save_load_weights.py", "--samples", "32").returncode
+        == 1
+    )
     assert all(path.read_bytes() == content for path, content in saved.items())
 
 

@@ -28,7 +28,9 @@ def test_resume_loss_draws_a_plot(default_run):
 
 
 def test_resume_loss_runs_with_few_images_and_another_model(shared_folder):
-    finished = shared_folder.run(SCRIPT, "--samples", "33", "--model", "subclassed")
+    finished = shared_folder.run_prepared(
+        SCRIPT, "--samples", "33", "--model", "subclassed"
+    )
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "   2       " in finished.stdout
     assert "   5       " not in finished.stdout

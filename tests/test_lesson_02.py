@@ -52,19 +52,19 @@ def test_lesson_2_without_adams_state_is_another_training(default_run):
 
 
 def test_the_second_process_can_be_started_by_hand_again_and_again(folder):
-    finished = folder.run("02_resume.py")
+    finished = folder.run_prepared("02_resume.py")
     assert finished.returncode == 1
     assert "mnist.keras is not there. Run 02_save_load_full_model.py first." in (
         finished.stderr
     )
-    assert folder.run(SCRIPT, "--samples", "320").returncode == 0
-    finished = folder.run("02_resume.py", "--samples", "320")
+    assert folder.run_prepared(SCRIPT, "--samples", "320").returncode == 0
+    finished = folder.run_prepared("02_resume.py", "--samples", "320")
     assert (finished.returncode, finished.stderr) == (0, "")
     assert "ok     the new process predicts the same" in finished.stdout
 
 
 def test_lesson_2_stops_when_the_second_process_fails(folder):
     (folder.path / "02_resume.py").write_text("raise SystemExit('no')")
-    finished = folder.run(SCRIPT, "--samples", "320")
+    finished = folder.run_prepared(SCRIPT, "--samples", "320")
     assert finished.returncode == 1
     assert finished.stderr.splitlines()[-1].startswith("The new process failed")

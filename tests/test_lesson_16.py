@@ -81,7 +81,7 @@ def test_without_a_package_lesson_16_does_the_rest(
 
 
 def test_the_second_process_started_alone_says_what_to_run_first(folder):
-    finished = folder.run("16_other_backend.py")
+    finished = folder.run_prepared("16_other_backend.py")
     assert finished.returncode == 1
     assert finished.stdout == ""
     assert "Run 16_other_frameworks.py first" in finished.stderr.splitlines()[-1]

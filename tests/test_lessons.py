@@ -64,7 +64,7 @@ def test_a_lesson_runs_again_with_other_arguments(
     shutil.copytree(default_run(script).folder, own)
     # On a console that shows nothing but ASCII.
     console = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-    finished = folder.run(script, *arguments, **console)
+    finished = folder.run_prepared(script, *arguments, **console)
     assert_passed(finished)
     if "--model" in arguments:
         assert f"{arguments[-1]} model, " in finished.stdout
@@ -109,7 +109,7 @@ def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, m
 
 @pytest.mark.parametrize("script", [LESSONS[0], LESSONS[-1]])
 def test_a_lesson_with_a_wrong_argument_does_nothing_else(shared_folder, script):
-    finished = shared_folder.run(script, "--model", "keras")
+    finished = shared_folder.run_prepared(script, "--model", "keras")
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert finished.stderr.startswith(f"usage: {script}")
@@ -174,13 +174,13 @@ def test_a_lesson_that_was_copied_alone_gets_one_sentence(tmp_path, script):
 
 def test_lessons_without_their_data_get_one_sentence(folder):
     shutil.rmtree(folder.path / "datasets")
-    line = one_line(folder.run("01_save_load_weights.py"))
+    line = one_line(folder.run_prepared("01_save_load_weights.py"))
     assert line == "datasets is missing: copy the whole folder of the lessons."
 
 
 def test_a_folder_that_cannot_be_made_gets_one_sentence(folder):
     (folder.path / "saved").write_text("in the way")
-    finished = folder.run("01_save_load_weights.py", *FEW)
+    finished = folder.run_prepared("01_save_load_weights.py", *FEW)
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert "cannot be made" in line
@@ -196,7 +196,7 @@ def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
     )
     assert changed != text
     script.write_text(changed, encoding="utf-8")
-    finished = folder.run(script.name, *FEW)
+    finished = folder.run_prepared(script.name, *FEW)
     assert finished.returncode == 1
     assert "FAIL   it predicts as before" in finished.stdout
     assert finished.stdout.count("[[") == 2  # both values
