@@ -43,10 +43,10 @@ class ShuffledBatches(keras.utils.PyDataset):
         self.order = np.random.default_rng(self.epoch).permutation(len(x_train))
 
     def __len__(self):
-        return int(np.ceil(len(x_train) / 32))
+        return int(np.ceil(len(x_train) / 128))
 
     def __getitem__(self, batch):
-        chosen = self.order[32 * batch : 32 * batch + 32]
+        chosen = self.order[128 * batch : 128 * batch + 128]
         return x_train[chosen], y_train[chosen]
 
 
@@ -67,14 +67,14 @@ lesson.step(2, "Epochs 3 and 4 again, from the .keras file alone")
 
 rest = {"initial_epoch": 2, "epochs": 4, "verbose": 2}
 resumed_model = keras.models.load_model(folder / "model.keras")
-resumed_model.fit(x_train, y_train, callbacks=[plateau], **rest)
+resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **rest)
 lesson.check_other_weights("another training", resumed_model, model)
 
 lesson.step(3, "With Dropout's state")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
-resumed_model.fit(x_train, y_train, callbacks=[plateau], **rest)
+resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **rest)
 lesson.check_other_weights("still another", resumed_model, model)
 
 lesson.step(4, "And with the order of the data")
