@@ -6,11 +6,11 @@ import shutil
 import tomllib
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
-
 from pages import chinese, readme, source
 from pages.readme import ROOT
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 HERE = Path(__file__).resolve().parent
 WORDS = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
@@ -34,6 +34,7 @@ SCRIPTS = sorted(
 )
 FOLDERS = {"output": "output/*.txt", "experiments": "experiments/*.py"}
 COPIED = ["output/*.txt", "figures/*"]
+IMAGE = re.compile(r"!\[(.+?)\]\((.+?)\)")
 MARK = re.compile(r"^   (ok|error|warns|FAIL|--)(?=  )", re.M)
 
 
@@ -59,7 +60,9 @@ def cut(text, steps):
         heading = f"\n{step.number}. {step.title}\n" if step.number else ""
         text, found, piece = text.rpartition(heading) if heading else ("", "-", text)
         if not found:
-            raise ValueError(f"output/ does not have the heading of {heading.strip()!r}")
+            raise ValueError(
+                f"output/ does not have the heading of {heading.strip()!r}"
+            )
         pieces.insert(0, piece.strip("\n"))
     return pieces
 
@@ -74,7 +77,6 @@ class Language:
         names = [section.anchor for section in readme.sections("en")]
         # Links within a README have the anchors of its language, pages the English ones.
         self.sections = dict(zip(names, readme.sections(name), strict=True))
-        self.anchors = {s.anchor: anchor for anchor, s in self.sections.items()}
         self.parts = []  # (title of a part, its lessons)
         for piece in readme.lessons(self.sections["the-lessons"].body):
             if isinstance(piece, list):
@@ -83,6 +85,22 @@ class Language:
                 for title in re.findall(r"^### (.+)$", piece, re.M):
                     self.parts.append((title, []))
         self.lessons = [lesson for _, lessons in self.parts for lesson in lessons]
+        self.places = self.find_places()
+
+    def find_places(self):
+        """Return dict: the address of all that the README or a comment can name."""
+        copied = [path for pattern in COPIED for path in ROOT.glob(pattern)]
+        names = [path.relative_to(ROOT).as_posix() for path in copied]
+        places = {name: f"../{name}" for name in names}
+        places |= {name: page_of(name) for name in SCRIPTS}
+        places |= {name: f"{name}.html" for name in FOLDERS}
+        places |= {file: f"../{name}/index.html" for name, file in readme.FILES.items()}
+        places |= {"datasets/README.md": "datasets.html", "LICENSE": "../LICENSE.txt"}
+        for anchor, section in self.sections.items():
+            places[f"#{section.anchor}"] = self.section_page(anchor)
+        for row in reversed(self.lessons):  # of a lesson with several parts, the first
+            places[f"lesson:{row.number}"] = page_of(row.files[0])
+        return places
 
     # What is written
 
@@ -94,28 +112,7 @@ class Language:
 
     def address(self, link):
         """Return a link of the README or the name of a file as the pages have it, or None."""
-        if link.startswith("https://"):
-            return link
-        if link.startswith("#"):
-            anchor = self.anchors.get(link[1:])
-            return anchor and self.section_page(anchor)
-        kind, _, number = link.partition(":")
-        if kind == "lesson":
-            found = [row for row in self.lessons if row.number == int(number)]
-            return page_of(found[0].files[0]) if found else None
-        if link in SCRIPTS:
-            return page_of(link)
-        if link in FOLDERS:
-            return f"{link}.html"
-        for language, name in readme.FILES.items():
-            if link == name:
-                return f"../{language}/index.html"
-        if link == "datasets/README.md":
-            return "datasets.html"
-        if link == "LICENSE":
-            return "../LICENSE.txt"
-        copied = [path for pattern in COPIED for path in ROOT.glob(pattern)]
-        return f"../{link}" if ROOT / link in copied else None
+        return link if link.startswith("https://") else self.places.get(link)
 
     def markdown(self, text, **options):
         """Return Markdown as HTML with the links of the pages: see `readme.html`."""
@@ -130,7 +127,7 @@ class Language:
     def title(self, text):
         """Return a title without the number of the lesson, which stands beside it."""
         translated = chinese.prose(text) if self.name == "zh" else None
-        text = re.sub(r"^(Lesson|第) ?\d+.*?[:：] ?", "", translated or text)
+        text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", translated or text)
         return text[0].upper() + text[1:]
 
     def title_of(self, name):
@@ -265,7 +262,7 @@ class Language:
     def images(self):
         """Return dict: what the README says of each of its pictures, by its file."""
         bodies = "\n".join(section.body for section in self.sections.values())
-        return {file: alt for alt, file in re.findall(r"!\[(.+?)\]\((.+?)\)", bodies)}
+        return {file: alt for alt, file in IMAGE.findall(bodies)}
 
     def figures(self, name):
         """Return (address, text) of the pictures that an experiment draws."""
@@ -283,10 +280,15 @@ class Language:
         found = []
         for link in row.links:
             if link.startswith("#"):
-                section = self.sections[self.anchors[link[1:]]]
-                for alt, file in re.findall(r"!\[(.+?)\]\((.+?)\)", section.body):
-                    place = self.address(link)
-                    found.append((self.address(file), alt, place, section.title))
+                (section,) = (
+                    section
+                    for section in self.sections.values()
+                    if section.anchor == link[1:]
+                )
+                for alt, file in IMAGE.findall(section.body):
+                    found.append(
+                        (self.address(file), alt, self.address(link), section.title)
+                    )
         return found
 
     def experiments(self, name):

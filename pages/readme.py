@@ -1,6 +1,7 @@
 """README.md and README.zh-CN.md as HTML, section by section."""
 
 import dataclasses
+import itertools
 import re
 import urllib.parse
 from functools import cache
@@ -114,7 +115,9 @@ def html(text, address, inline=False, names=True):
             for attribute in ("href", "src"):
                 written = urllib.parse.unquote(child.attrs.get(attribute, ""))
                 if written and not address(written):
-                    raise ValueError(f"The pages have no place for a link to {written}.")
+                    raise ValueError(
+                        f"The pages have no place for a link to {written}."
+                    )
                 if written:
                     child.attrs[attribute] = address(written)
             if child.type == "image":
@@ -126,7 +129,7 @@ def html(text, address, inline=False, names=True):
 def _label_cells(tokens):
     """Write a column's heading into each of its cells: a narrow screen has no columns."""
     headings, column = [], 0
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in itertools.pairwise(tokens):
         if token.type == "table_open":
             headings = []
         elif token.type == "tr_open":

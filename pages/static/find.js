@@ -7,6 +7,7 @@
 const squeeze = (text) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
 const codes = (cell) => [...cell.querySelectorAll("code")].map((c) => c.textContent);
 const OWN = 0.3; // what a word counts that can be another one in the reader's text
+const MODEL_FILE = /\.(keras|h5)'/;
 const ENOUGH = 0.7; // of a message has to be in the text
 
 function readRow(row) {
@@ -15,14 +16,17 @@ function readRow(row) {
     cells.length === 4 ? [null, ...cells] : [cells[0], cells[1], null, cells[2]];
   if (!codes(says).length) return null; // "works, with a warning"
   const message = codes(says)[0];
-  // Names of files and classes stand for the reader's: what is typed has them, too.
+  // Names of files and classes stand for the reader's: what is typed has them, too. And
+  // what is quoted and has a dot is the name of a file or a class.
   const fix = codes(type).join(" ");
   const own = new Set(fix.toLowerCase().match(/[a-z0-9]+/g));
+  const quoted = [...message.matchAll(/'[^']*\.[^']*'/g)].join(" ").toLowerCase();
+  quoted.match(/[a-z0-9]+/g)?.forEach((word) => own.add(word));
   const kind = message.match(/^(\w*(Error|Warning|File)|WARNING:absl):/)?.[0] ?? "";
   const words = [...message.matchAll(/[a-z0-9]+/gi)].map((match) => {
     const text = match[0].toLowerCase();
-    const free = match.index < kind.length || /^\d+$/.test(text) || own.has(text);
-    return { text, weight: text.length * (free ? OWN : 1) };
+    if (match.index < kind.length) return { text, weight: 0 }; // not all copy it
+    return { text, weight: text.length * (own.has(text) || /^\d+$/.test(text) ? OWN : 1) };
   });
   return {
     cells,
@@ -31,6 +35,8 @@ function readRow(row) {
     names: [...message.matchAll(/'([a-z]+(?:_[a-z]+)+)'/g)]
       .map((match) => match[1])
       .filter((name) => !fix.includes(name)),
+    isOfFile: MODEL_FILE.test(message),
+    isWarning: /warning/i.test(kind),
     // A message that stands at the end of a longer one says more than that.
     atEnd: says.textContent.trim() !== message,
     functions: typed
@@ -40,7 +46,8 @@ function readRow(row) {
 }
 
 function score(row, raw, squeezed) {
-  if (!row.names.every((name) => raw.includes(name))) return 0;
+  if (!row.names.every((name) => squeezed.includes(squeeze(name)))) return 0;
+  if (row.isOfFile && !MODEL_FILE.test(raw.replace(/\s/g, ""))) return 0;
   let found = 0;
   for (let first = 0; first < row.words.length; ) {
     let last = first;
@@ -60,7 +67,9 @@ function score(row, raw, squeezed) {
   const all = row.words.reduce((sum, word) => sum + word.weight, 0);
   if (found / all < ENOUGH) return 0;
   const called = row.functions.some((name) => raw.match(`\\b${name}\\(`));
-  return ((found * found) / all) * (row.atEnd ? 1.5 : 1) * (called ? 1.2 : 1);
+  // What stopped the program counts more than what it was warned of before.
+  const factor = (row.isWarning ? 0.4 : 1) * (row.atEnd ? 1.5 : 1) * (called ? 1.2 : 1);
+  return ((found * found) / all) * factor;
 }
 
 function find(text) {
