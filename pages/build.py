@@ -5,6 +5,7 @@ import re
 import shutil
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 from pages import chinese, readme, source
 from pages.readme import ROOT
@@ -73,8 +74,11 @@ class Language:
     def __init__(self, name):
         self.name = name
         (self.other,) = (other for other in LANGUAGES if other != name)
-        self.words = WORDS[name]
-        names = [section.anchor for section in readme.sections("en")]
+        self.words = SimpleNamespace(**WORDS[name])
+        english = readme.sections("en")
+        names = [section.anchor for section in english]
+        # Those with a table that has long cells.
+        self.wide = [s.anchor for s in english if re.search(r"^\|.{200}", s.body, re.M)]
         # Links within a README have the anchors of its language, pages the English ones.
         self.sections = dict(zip(names, readme.sections(name), strict=True))
         self.parts = []  # (title of a part, its lessons)
@@ -201,6 +205,7 @@ class Language:
             "title": self.sections[anchor].title,
             "sections": [(name, self.sections[name]) for name in names],
             "finder": anchor == ERRORS,
+            "wide": anchor in self.wide,
         }
 
     def folder(self, name, pattern):
@@ -256,7 +261,7 @@ class Language:
         if not 0 <= place < len(self.lessons):
             return None
         name = self.lessons[place].files[0]
-        number = self.words["part"].format(self.lessons[place].number)
+        number = self.words.part.format(self.lessons[place].number)
         return page_of(name), f"{number} · {self.title_of(name)}"
 
     def images(self):
