@@ -37,6 +37,8 @@ FOLDERS = {"output": "output/*.txt", "experiments": "experiments/*.py"}
 COPIED = ["output/*.txt", "figures/*"]
 IMAGE = re.compile(r"!\[(.+?)\]\((.+?)\)")
 MARK = re.compile(r"^   (ok|error|warns|FAIL|--)(?=  )", re.M)
+# Characters that take two columns: a browser has to be told, or tables lose theirs.
+WIDE = re.compile("[\u2e80-\u9fff\uff00-\uffef]+")
 
 
 def page_of(script):
@@ -141,7 +143,8 @@ class Language:
     def printed(self, text):
         """Return what a lesson prints, in this language, with its marks in colour."""
         text = chinese.printed(text) if self.name == "zh" else text
-        return Markup(MARK.sub(r'   <b class="\1">\1</b>', str(escape(text))))
+        html = MARK.sub(r'   <b class="\1">\1</b>', str(escape(text)))
+        return Markup(WIDE.sub(r'<span class="two">\g<0></span>', html))
 
     def code(self, script):
         """Return a source.Script's lines in HTML, by number, its comments translated."""
