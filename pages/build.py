@@ -134,7 +134,7 @@ class Language:
         """Return a title without the number of the lesson, which stands beside it."""
         translated = chinese.prose(text) if self.name == "zh" else None
         text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", translated or text)
-        return text[0].upper() + text[1:]
+        return text[0].upper() + text[1:].rstrip(".\u3002")
 
     def title_of(self, name):
         """Return the title of a script."""
