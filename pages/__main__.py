@@ -3,10 +3,8 @@
 import argparse
 import sys
 
-from pages.readme import ROOT
-
 try:
-    from pages.build import build
+    from pages.build import ROOT, build
 except ModuleNotFoundError as error:
     sys.exit(
         f"{error.name} is missing. Type: "

@@ -10,6 +10,8 @@ import warnings
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
+from pages import build, source
+
 import pytest
 import test_errors
 from conftest import EXPERIMENTS, README, ROOT, SCRIPTS, code, need, table_below
@@ -140,6 +142,27 @@ def test_each_script_and_each_section_of_the_readme_can_be_reached(site, written
         experiments = {f"experiments-{e.partition('.')[2]}" for e in EXPERIMENTS}
         sections = {"error-and-fix", "what-survives", "measured", "your-system"}
         assert scripts | experiments | sections <= {path.stem for path in reached}
+
+
+def test_a_package_that_is_missing_gets_one_sentence():
+    finished = subprocess.run(
+        [sys.executable, "-S", "-m", "pages"],  # -S: without any package
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert len(finished.stderr.splitlines()) == 1
+    assert "pip install -r pages/requirements.txt" in finished.stderr
+
+
+def test_a_transcript_without_a_step_of_its_lesson_is_refused():
+    steps = [source.Step(), source.Step(1, "Train"), source.Step(2, "Save")]
+    text = "Lesson 1\n\n1. Train\n\n   ok\n\n2. Save\n\n   done\n"
+    assert build.cut(text, steps) == ["Lesson 1", "   ok", "   done"]
+    with pytest.raises(ValueError, match=r"have the heading of '2\. Save'"):
+        build.cut(text.replace("2. Save", "2. Store"), steps)
 
 
 # All pages, on a phone

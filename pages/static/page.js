@@ -1,13 +1,12 @@
 "use strict";
 
 // The language that a reader chooses is remembered for the entry page.
-for (const link of document.querySelectorAll("a.twin, .introduction a[href$='/index.html']")) {
-  link.addEventListener("click", () => {
-    try {
-      localStorage.setItem("language", new URL(link.href).pathname.split("/").at(-2));
-    } catch {} // a browser can refuse to remember
-  });
-}
+const twin = document.querySelector("a.twin");
+twin.addEventListener("click", () => {
+  try {
+    localStorage.setItem("language", twin.lang);
+  } catch {} // a browser can refuse to remember
+});
 
 // The code of a step, without the prose beside it. An empty line goes between two rows,
 // but not where the second is still inside a class or a function.
