@@ -171,6 +171,7 @@ LOOK = """() => ({
     width: document.documentElement.scrollWidth,
     code: [...document.querySelectorAll(".step .row > pre > code")].map(c => c.textContent),
     whole: document.querySelector("#whole")?.textContent,
+    english: [...document.querySelectorAll("main [lang=en]")].map(e => e.textContent),
     printed: [...document.querySelectorAll(".step pre.output")].map(c => c.textContent),
 })"""
 
@@ -188,7 +189,7 @@ def seen(site, browser):
     for language in LANGUAGES:
         for path in sorted((site / language).glob("*.html")):
             said.clear()
-            tab.goto(path.as_uri())
+            tab.goto(path.as_uri(), wait_until="domcontentloaded")
             found[language, path.stem] = {**tab.evaluate(LOOK), "said": [*said]}
     context.close()
     return found
@@ -226,6 +227,14 @@ def test_the_code_on_a_page_is_that_of_the_file(seen, language):
                 for lines in (shown, wanted)
             )
         assert shown == wanted, name
+
+
+@pytest.mark.skipif(
+    not (ROOT / "chinese.po").exists(), reason="chinese.po is not there yet"
+)
+def test_the_prose_of_a_lesson_is_chinese_on_its_chinese_page(seen):
+    for name in SCRIPTS:
+        assert seen["zh", name.removesuffix(".py")]["english"] == [], name
 
 
 def test_what_the_steps_print_is_the_whole_transcript(seen):
