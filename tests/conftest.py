@@ -5,6 +5,7 @@ directory, with an empty home folder and without a network, in a folder whose na
 space and Chinese characters.
 """
 
+import importlib.metadata
 import os
 import re
 import shutil
@@ -224,13 +225,26 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_report_header():
+    """Say first which versions are others than those that requirements.txt names."""
+    pins = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    others = []
+    for name, pinned in re.findall(r"^(tensorflow|keras)==(\S+)", pins, re.M):
+        version = importlib.metadata.version(name)
+        if version != pinned:
+            others.append(f"{name} {version} in place of {pinned}")
+    if others:
+        return f"Not the versions that the lessons are about: {', '.join(others)}"
+    return None
+
+
 class ByLesson(LoadScopeScheduling):
     """Gives all tests of a lesson or experiment to the test process that has run it."""
 
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
             r"\[(\d\d)_|\[experiments\.(\w+)"
-            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(keras2)",
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(keras2|pages)",
             nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid

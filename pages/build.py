@@ -1,0 +1,351 @@
+"""Writes site/: both languages, each with the same pages under the same names."""
+
+import functools
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+from pages import chinese, readme, source
+from pages.readme import ROOT
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+HERE = Path(__file__).resolve().parent
+WORDS = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))
+LANGUAGES = list(WORDS)
+TEMPLATES = Environment(
+    loader=FileSystemLoader(HERE / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+# Sections of the README that stand on the front page; each other one is a page, and this
+# one has another below it.
+FRONT = "start", "the-lessons", "your-own-model"
+ERRORS, THEN = "error-and-fix", "then-and-now"
+SCRIPTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.py", "experiments/*.py")
+    for path in ROOT.glob(pattern)
+    if path.name != "__init__.py"
+)
+FOLDERS = {"output": "output/*.txt", "experiments": "experiments/*.py"}
+COPIED = ["output/*.txt", "figures/*"]
+IMAGE = re.compile(r"!\[(.+?)\]\((.+?)\)")
+MARK = re.compile(r"^   (ok|error|warns|FAIL|--)(?=  )", re.M)
+# Characters that take two columns: a browser has to be told, or tables lose theirs.
+WIDE = re.compile("[\u2e80-\u9fff\uff00-\uffef]+")
+
+
+def page_of(script):
+    """Return the name of the page of a script, such as "experiments/pairs.py"."""
+    return script.replace("/", "-").removesuffix(".py") + ".html"
+
+
+def transcript(script):
+    """Return what a script prints, as output/ has it, or "" for one that prints nothing."""
+    path = ROOT / "output" / f"{Path(script).stem}.txt"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def cut(text, steps):
+    """Cut what a lesson prints at the headings of its steps: a list, as long as the steps.
+
+    Raises:
+        ValueError: there is no heading of a step.
+    """
+    pieces = []
+    for step in reversed(steps):
+        heading = f"\n{step.number}. {step.title}\n" if step.number else ""
+        text, found, piece = text.rpartition(heading) if heading else ("", "-", text)
+        if not found:
+            raise ValueError(
+                f"output/ does not have the heading of {heading.strip()!r}"
+            )
+        pieces.insert(0, piece.strip("\n"))
+    return pieces
+
+
+class Language:
+    """All pages in one language."""
+
+    def __init__(self, name):
+        self.name = name
+        (self.other,) = (other for other in LANGUAGES if other != name)
+        self.words = SimpleNamespace(**WORDS[name])
+        english = readme.sections("en")
+        names = [section.anchor for section in english]
+        # Those with a table that has long cells.
+        self.wide = [s.anchor for s in english if re.search(r"^\|.{200}", s.body, re.M)]
+        # Links within a README have the anchors of its language, pages the English ones.
+        self.sections = dict(zip(names, readme.sections(name), strict=True))
+        self.parts = []  # (title of a part, its lessons)
+        for piece in readme.lessons(self.sections["the-lessons"].body):
+            if isinstance(piece, list):
+                self.parts[-1][1].extend(piece)
+            else:
+                for title in re.findall(r"^### (.+)$", piece, re.M):
+                    self.parts.append((title, []))
+        self.lessons = [lesson for _, lessons in self.parts for lesson in lessons]
+        self.places = self.find_places()
+
+    def find_places(self):
+        """Return dict: the address of all that the README or a comment can name."""
+        copied = [path for pattern in COPIED for path in ROOT.glob(pattern)]
+        names = [path.relative_to(ROOT).as_posix() for path in copied]
+        places = {name: f"../{name}" for name in names}
+        places |= {name: page_of(name) for name in SCRIPTS}
+        places |= {name: f"{name}.html" for name in FOLDERS}
+        places |= {file: f"../{name}/index.html" for name, file in readme.FILES.items()}
+        places |= {"datasets/README.md": "datasets.html", "LICENSE": "../LICENSE.txt"}
+        for anchor, section in self.sections.items():
+            places[f"#{section.anchor}"] = self.section_page(anchor)
+        for row in reversed(self.lessons):  # of a lesson with several parts, the first
+            places[f"lesson:{row.number}"] = page_of(row.files[0])
+        return places
+
+    # What is written
+
+    def section_page(self, anchor):
+        """Return the address of a section."""
+        if anchor in FRONT:
+            return f"index.html#{anchor}"
+        return f"{ERRORS}.html#{THEN}" if anchor == THEN else f"{anchor}.html"
+
+    def address(self, link):
+        """Return a link of the README or the name of a file as the pages have it, or None."""
+        return link if link.startswith("https://") else self.places.get(link)
+
+    def markdown(self, text, **options):
+        """Return Markdown as HTML with the links of the pages: see `readme.html`."""
+        return Markup(readme.html(text, self.address, **options))
+
+    def prose(self, text):
+        """Return a comment as HTML, in this language if chinese.po has it."""
+        translated = chinese.prose(text) if self.name == "zh" else text
+        html = self.markdown(translated or text, inline=True)
+        return html if translated else Markup(f'<span lang="en">{html}</span>')
+
+    def title(self, text):
+        """Return a title without the number of the lesson, which stands beside it."""
+        translated = chinese.prose(text) if self.name == "zh" else None
+        text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", translated or text)
+        return text[0].upper() + text[1:].rstrip(".\u3002")
+
+    def title_of(self, name):
+        """Return the title of a script."""
+        return self.title(read(name).title)
+
+    def printed(self, text):
+        """Return what a lesson prints, in this language, with its marks in colour."""
+        text = chinese.printed(text) if self.name == "zh" else text
+        html = MARK.sub(r'   <b class="\1">\1</b>', str(escape(text)))
+        return Markup(WIDE.sub(r'<span class="two">\g<0></span>', html))
+
+    def code(self, script):
+        """Return a source.Script's lines in HTML, by number, its comments translated."""
+        lines = script.text.splitlines()
+        for step in script.steps:
+            for line in [line for row in step.rows for line in row.lines]:
+                if self.name == "zh" and line.prose:
+                    translated = chinese.prose(line.prose) or line.prose
+                    lines[line.number - 1] = line.text.replace(line.prose, translated)
+        highlighted = readme.highlighted("\n".join(lines) + "\n")
+        return {number: Markup(line) for number, line in enumerate(highlighted, 1)}
+
+    def whole(self, script):
+        """Return a script as it is in its file, in HTML."""
+        return Markup("\n".join(readme.highlighted(script.text)) + "\n")
+
+    # The pages
+
+    def pages(self):
+        """Yield (name, template, what the template needs) of each page."""
+        yield "index.html", "front.html", self.front()
+        for name in SCRIPTS:
+            yield page_of(name), "script.html", self.script(name)
+        for anchor, section in self.sections.items():
+            if anchor not in (*FRONT, THEN) and section is not self.sections[self.top]:
+                yield f"{anchor}.html", "section.html", self.section(anchor)
+        for name, pattern in FOLDERS.items():
+            yield f"{name}.html", "folder.html", self.folder(name, pattern)
+        text = (ROOT / "datasets" / "README.md").read_text(encoding="utf-8")
+        title, body = text.removeprefix("# ").replace("\n# ", "\n## ").split("\n", 1)
+        yield "datasets.html", "text.html", {"title": title, "text": body}
+
+    @property
+    def top(self):
+        """The name of the part of the README above all headings."""
+        return next(iter(self.sections))
+
+    def front(self):
+        """Return what the front page needs."""
+        top = self.sections[self.top]
+        _, introduction = top.body.split("\n\n", 1)  # without the link to the twin
+        start, lessons, own = (self.sections[name] for name in FRONT)
+        return {
+            "title": top.title,
+            "introduction": introduction,
+            "start": start,
+            "lessons": lessons,
+            "pieces": readme.lessons(lessons.body),
+            "own": own,
+            "others": [
+                (section.title, self.section_page(anchor))
+                for anchor, section in self.sections.items()
+                if anchor not in (self.top, *FRONT)
+            ],
+        }
+
+    def section(self, anchor):
+        """Return what the page of a section needs."""
+        names = [anchor, THEN] if anchor == ERRORS else [anchor]
+        return {
+            "title": self.sections[anchor].title,
+            "sections": [(name, self.sections[name]) for name in names],
+            "finder": anchor == ERRORS,
+            "wide": anchor in self.wide,
+        }
+
+    def folder(self, name, pattern):
+        """Return what the page of a folder needs."""
+        rows = []
+        for path in sorted(ROOT.glob(pattern)):
+            link = path.relative_to(ROOT).as_posix()
+            if path.suffix == ".txt":
+                title = path.read_text(encoding="utf-8").splitlines()[0]
+            elif link in SCRIPTS:
+                title = self.title_of(link)
+            else:
+                continue
+            rows.append((self.address(link), path.name, title))
+        return {"title": f"{name}/", "rows": rows}
+
+    def script(self, name):
+        """Return what the page of a script needs."""
+        script = read(name)
+        rows = [row for row in self.lessons if name in row.files]
+        row = rows[0] if rows and rows[0].files[0] == name else None
+        text = transcript(name)
+        has_steps = script.steps[-1].number is not None
+        return {
+            "name": name,
+            "script": script,
+            "title": self.title(script.title),
+            "code": self.code(script),
+            "row": row,
+            "part": next((part for part, all_ in self.parts if row in all_), ""),
+            "belongs": rows[0] if rows and not row else None,
+            "command": self.command(name) if text else None,
+            "printed": cut(text, script.steps) if has_steps else None,
+            "transcript": text if not has_steps else None,
+            "figures": self.figures(name),
+            "pictures": self.pictures(row) if row else [],
+            "experiments": self.experiments(name) if row else [],
+            "before": self.neighbour(row, -1),
+            "after": self.neighbour(row, 1),
+        }
+
+    def command(self, name):
+        """Return how a script is started."""
+        if name.startswith("experiments/"):
+            return f".venv/bin/python -m experiments.{Path(name).stem}"
+        return f".venv/bin/python {name}"
+
+    def neighbour(self, row, distance):
+        """Return (address, title) of the lesson before or after one, or None."""
+        if row is None:
+            return None
+        place = self.lessons.index(row) + distance
+        if not 0 <= place < len(self.lessons):
+            return None
+        name = self.lessons[place].files[0]
+        number = self.words.part.format(self.lessons[place].number)
+        return page_of(name), f"{number} · {self.title_of(name)}"
+
+    def images(self):
+        """Return dict: what the README says of each of its pictures, by its file."""
+        bodies = "\n".join(section.body for section in self.sections.values())
+        return {file: alt for alt, file in IMAGE.findall(bodies)}
+
+    def figures(self, name):
+        """Return (address, text) of the pictures that an experiment draws."""
+        if not name.startswith("experiments/"):
+            return []
+        text = read(name).text
+        return [
+            (self.address(file), alt)
+            for file, alt in self.images().items()
+            if Path(file).name in text
+        ]
+
+    def pictures(self, row):
+        """Return (picture, text, section's address, title) of sections that a lesson links."""
+        found = []
+        for link in row.links:
+            if link.startswith("#"):
+                (section,) = (
+                    section
+                    for section in self.sections.values()
+                    if section.anchor == link[1:]
+                )
+                for alt, file in IMAGE.findall(section.body):
+                    found.append(
+                        (self.address(file), alt, self.address(link), section.title)
+                    )
+        return found
+
+    def experiments(self, name):
+        """Return what a lesson's page needs of each experiment that its comments name."""
+        text = " ".join(source.sentences(ROOT / name))
+        found = []
+        for experiment in re.findall(r"python -m experiments\.(\w+)", text):
+            file = f"experiments/{experiment}.py"
+            found.append(
+                {
+                    "address": page_of(file),
+                    "title": self.title_of(file),
+                    "figures": self.figures(file),
+                    "transcript": transcript(file),
+                }
+            )
+        return found
+
+
+@functools.cache
+def read(name):
+    """Return the source.Script of a script of this project."""
+    return source.read(ROOT / name)
+
+
+def build(target):
+    """Write all pages into a folder; what is in it is replaced.
+
+    Args:
+        target: pathlib.Path.
+
+    Raises:
+        ValueError: a link leads nowhere, or output/ does not go with a lesson.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    for pattern in COPIED:
+        for path in ROOT.glob(pattern):
+            copy = target / path.relative_to(ROOT)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    shutil.copyfile(ROOT / "LICENSE", target / "LICENSE.txt")
+    shutil.copytree(HERE / "static", target, dirs_exist_ok=True)
+    for name in LANGUAGES:
+        language = Language(name)
+        (target / name).mkdir()
+        for page, template, needs in language.pages():
+            html = TEMPLATES.get_template(template).render(
+                needs, page=page, here=language, words=language.words
+            )
+            (target / name / page).write_text(html, encoding="utf-8", newline="\n")
+    entry = TEMPLATES.get_template("entry.html").render(languages=WORDS)
+    (target / "index.html").write_text(entry, encoding="utf-8", newline="\n")

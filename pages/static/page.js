@@ -1,0 +1,73 @@
+"use strict";
+
+// The language that a reader chooses is remembered for the entry page.
+const twin = document.querySelector("a.twin");
+twin.addEventListener("click", () => {
+  try {
+    localStorage.setItem("language", twin.lang);
+  } catch {} // a browser can refuse to remember
+});
+
+// The code of a step, without the prose beside it. An empty line goes between two rows,
+// but not where the second is still inside a class or a function.
+function codeOf(box) {
+  let text = "";
+  for (const code of box.querySelectorAll("pre > code")) {
+    const more = code.textContent;
+    text += text && !/^\s/.test(more) ? `\n${more}` : more;
+  }
+  return text;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Where a page from the disk may not use the clipboard: as it was done before.
+    const area = document.createElement("textarea");
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+// Commands and code of the README, too.
+for (const code of document.querySelectorAll(".page pre > code[class]")) {
+  if (code.className === "language-text") continue;
+  const box = document.createElement("div");
+  box.className = "code";
+  code.parentElement.before(box);
+  box.append(code.parentElement);
+  box.dataset.copy = document.body.dataset.copy;
+  box.dataset.copyWhat = document.body.dataset.copyWhat;
+}
+
+for (const box of document.querySelectorAll("div[data-copy]")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "copy";
+  button.textContent = box.dataset.copy;
+  button.setAttribute("aria-label", box.dataset.copyWhat);
+  button.addEventListener("click", async () => {
+    await copy(codeOf(box));
+    button.textContent = document.body.dataset.copied;
+    button.focus();
+    setTimeout(() => (button.textContent = box.dataset.copy), 1500);
+  });
+  box.prepend(button);
+}
+
+// What scrolls can be scrolled by keyboard, too.
+function reachable() {
+  for (const block of document.querySelectorAll("pre")) {
+    if (block.scrollWidth > block.clientWidth) block.tabIndex = 0;
+    else block.removeAttribute("tabindex");
+  }
+}
+addEventListener("resize", reachable);
+for (const details of document.querySelectorAll("details")) {
+  details.addEventListener("toggle", reachable);
+}
+reachable();

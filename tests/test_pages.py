@@ -1,0 +1,488 @@
+"""The pages that `python -m pages` writes, in a real browser, opened from the disk."""
+
+import ast
+import logging
+import re
+import subprocess
+import sys
+import traceback
+import warnings
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+from pages import build, source
+
+import pytest
+import test_errors
+from conftest import EXPERIMENTS, README, ROOT, SCRIPTS, code, need, table_below
+from playwright.sync_api import expect, sync_playwright
+from test_lesson_15 import CHROMIUM, FLAGS
+
+AXE = ROOT / "tests" / "axe.min.js"
+PICTURE = ROOT / "figures" / "pages.png"
+LANGUAGES = "en", "zh"
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 800}
+# One page of each kind: axe looks at these.
+KINDS = (
+    "index",
+    "01_save_load_weights",
+    "05_another_model",
+    "error-and-fix",
+    "what-survives",
+    "experiments-pairs",
+    "experiments",
+)
+# What leads to each message of the table, and the names that it uses.
+files, names = test_errors.files, test_errors.names
+ERRORS = test_errors.ERRORS
+THEN = [row for row in table_below(README, "Then and now") if code(row[1])]
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The folder that the command writes, as a user types it."""
+    finished = subprocess.run(
+        [sys.executable, "-m", "pages"],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.stderr == ""
+    assert finished.stdout == f"Open {ROOT / 'site' / 'index.html'} in a browser.\n"
+    return ROOT / "site"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    need(CHROMIUM, "the pages need Chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A tab as wide as a desktop's, which fails the test if a page has an error."""
+    context = browser.new_context(viewport=DESKTOP)
+    tab = context.new_page()
+    errors = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on("console", lambda message: errors.append(message.text))
+    yield tab
+    context.close()
+    assert errors == []
+
+
+# What is written: no browser is needed for it
+
+
+class Links(HTMLParser):
+    """The links of a page, the places in it that links can lead to, and its twin."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.places, self.twin = [], set(), None
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.places.add(attributes.get("id"))
+        link = attributes.get("href") or attributes.get("src")
+        if link:
+            self.links.append(link)
+        if attributes.get("class") == "twin":
+            self.twin = link
+
+
+@pytest.fixture(scope="module")
+def written(site):
+    """Dict: path of each page, and its Links."""
+    return {path: Links(path) for path in site.rglob("*.html")}
+
+
+def test_no_link_is_broken(written):
+    for path, page in written.items():
+        for link in page.links:
+            address = urlsplit(link)
+            if address.scheme in ("https", "data"):
+                continue
+            target = path.parent / unquote(address.path) if address.path else path
+            assert target.resolve().is_file(), f"{path.name}: {link}"
+            if address.fragment:
+                places = written[target.resolve()].places
+                assert unquote(address.fragment) in places, f"{path.name}: {link}"
+
+
+def test_each_page_is_linked_to_its_twin_in_the_other_language(site, written):
+    english, chinese = (
+        {path.name for path in (site / name).iterdir()} for name in LANGUAGES
+    )
+    assert english == chinese
+    for path, page in written.items():
+        if path.parent != site:
+            (other,) = {*LANGUAGES} - {path.parent.name}
+            assert page.twin == f"../{other}/{path.name}"
+
+
+def test_each_script_and_each_section_of_the_readme_can_be_reached(site, written):
+    for language in LANGUAGES:
+        reached, ahead = set(), [site / language / "index.html"]
+        while ahead:
+            path = ahead.pop()
+            reached.add(path)
+            found = {
+                (path.parent / urlsplit(link).path).resolve()
+                for link in written[path].links
+                if ".html" in link and not link.startswith("https")
+            }
+            ahead += [other for other in found - reached if other.parent == path.parent]
+        scripts = {name.removesuffix(".py") for name in SCRIPTS}
+        experiments = {f"experiments-{e.partition('.')[2]}" for e in EXPERIMENTS}
+        sections = {"error-and-fix", "what-survives", "measured", "your-system"}
+        assert scripts | experiments | sections <= {path.stem for path in reached}
+
+
+def test_a_package_that_is_missing_gets_one_sentence():
+    finished = subprocess.run(
+        [sys.executable, "-S", "-m", "pages"],  # -S: without any package
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert len(finished.stderr.splitlines()) == 1
+    assert "pip install -r pages/requirements.txt" in finished.stderr
+
+
+def test_a_transcript_without_a_step_of_its_lesson_is_refused():
+    steps = [source.Step(), source.Step(1, "Train"), source.Step(2, "Save")]
+    text = "Lesson 1\n\n1. Train\n\n   ok\n\n2. Save\n\n   done\n"
+    assert build.cut(text, steps) == ["Lesson 1", "   ok", "   done"]
+    with pytest.raises(ValueError, match=r"have the heading of '2\. Save'"):
+        build.cut(text.replace("2. Save", "2. Store"), steps)
+
+
+# All pages, on a phone
+
+LOOK = """() => ({
+    width: document.documentElement.scrollWidth,
+    code: [...document.querySelectorAll(".step .row > pre > code")].map(c => c.textContent),
+    whole: document.querySelector("#whole")?.textContent,
+    english: [...document.querySelectorAll("main [lang=en]")].map(e => e.textContent),
+    printed: [...document.querySelectorAll(".step pre.output")].map(c => c.textContent),
+})"""
+
+
+@pytest.fixture(scope="module")
+def seen(site, browser):
+    """Dict: (language, name of a page) to what a browser shows, and says, on a phone."""
+    context = browser.new_context(viewport=PHONE)
+    tab = context.new_page()
+    said = []
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("request", lambda request: said.append(request.url))
+    found = {}
+    for language in LANGUAGES:
+        for path in sorted((site / language).glob("*.html")):
+            said.clear()
+            tab.goto(path.as_uri(), wait_until="domcontentloaded")
+            found[language, path.stem] = {**tab.evaluate(LOOK), "said": [*said]}
+    context.close()
+    return found
+
+
+def test_no_page_has_an_error_or_asks_a_network(seen):
+    for page, look in seen.items():
+        others = [s for s in look["said"] if not s.startswith(("file:", "data:"))]
+        assert others == [], page
+
+
+def test_nothing_but_code_scrolls_sideways_on_a_phone(seen):
+    wide = [page for page, look in seen.items() if look["width"] > PHONE["width"]]
+    assert wide == []
+
+
+def code_of(text):
+    """Return the lines of a script that are neither empty, comments nor its docstring."""
+    first = ast.parse(text).body[0].end_lineno
+    lines = text.splitlines()[first:]
+    return [line for line in lines if line.strip() and line.strip()[0] != "#"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_code_on_a_page_is_that_of_the_file(seen, language):
+    for name in SCRIPTS:
+        look = seen[language, name.removesuffix(".py")]
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert look["whole"] == text
+        shown = [line for line in "".join(look["code"]).split("\n") if line.strip()]
+        wanted = code_of(text)
+        if language == "zh":  # its comments and docstrings are Chinese
+            shown, wanted = (
+                [re.sub(r'  # .*|""".*"""', "", line) for line in lines]
+                for lines in (shown, wanted)
+            )
+        assert shown == wanted, name
+
+
+@pytest.mark.skipif(
+    not (ROOT / "chinese.po").exists(), reason="chinese.po is not there yet"
+)
+def test_the_prose_of_a_lesson_is_chinese_on_its_chinese_page(seen):
+    for name in SCRIPTS:
+        assert seen["zh", name.removesuffix(".py")]["english"] == [], name
+
+
+def test_what_the_steps_print_is_the_whole_transcript(seen):
+    for name in SCRIPTS:
+        path = ROOT / "output" / name.replace(".py", ".txt")
+        if path.exists():
+            text = path.read_text(encoding="utf-8")
+            text = re.sub(r"^\d+\. .*\n", "", text, flags=re.M)
+            printed = "\n".join(seen["en", path.stem]["printed"])
+            lines = [line for line in printed.splitlines() if line]
+            assert lines == [line for line in text.splitlines() if line], name
+
+
+# One page of each kind
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing_serious(site, browser, language, viewport):
+    need(AXE.exists(), "axe-core is not in tests/: .ci/run shows how to get it")
+    # Each kind in each language once light and once dark.
+    dark = (language == "zh") == (viewport == DESKTOP)
+    context = browser.new_context(
+        viewport=viewport, color_scheme="dark" if dark else "light"
+    )
+    tab = context.new_page()
+    for name in KINDS:
+        tab.goto((site / language / f"{name}.html").as_uri())
+        if name == "error-and-fix":
+            tab.fill("#pasted", "Could not locate class 'Mine'")
+        for details in tab.locator("summary").all():
+            details.click()
+        tab.add_script_tag(path=AXE)
+        found = tab.evaluate(
+            "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)"
+        )
+        serious = [
+            (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]
+        assert serious == [], name
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "locale, language", [("zh-CN", "zh"), ("en-GB", "en"), ("fr-FR", "en")]
+)
+def test_the_language_of_the_browser_is_chosen_and_then_the_readers(
+    site, browser, locale, language
+):
+    (other,) = {*LANGUAGES} - {language}
+    context = browser.new_context(locale=locale, viewport=DESKTOP)
+    tab = context.new_page()
+    tab.goto((site / "index.html").as_uri())
+    tab.wait_for_url(f"**/{language}/index.html")
+    tab.click("a.twin")
+    tab.wait_for_url(f"**/{other}/index.html")
+    assert tab.get_attribute("html", "lang").startswith(other)
+    tab.goto((site / "index.html").as_uri())
+    tab.wait_for_url(f"**/{other}/index.html")
+    context.close()
+
+
+def test_the_keyboard_goes_first_to_a_visible_link_to_the_text(site, page):
+    page.goto((site / "en" / "01_save_load_weights.html").as_uri())
+    page.keyboard.press("Tab")
+    focused = page.locator(":focus")
+    assert focused.inner_text() == "Skip to the text"
+    assert focused.bounding_box()["x"] >= 0
+    assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+
+
+def test_a_button_copies_the_code_of_a_step(site, page):
+    page.goto((site / "en" / "01_save_load_weights.html").as_uri())
+    button = page.locator("#step-4 button")
+    button.click()
+    expect(button).to_have_text("Copied")
+    page.evaluate("document.body.append(document.createElement('textarea'))")
+    page.focus("textarea")
+    page.keyboard.press("Control+V")
+    copied = page.input_value("textarea")
+    text = (ROOT / "01_save_load_weights.py").read_text(encoding="utf-8")
+    step = re.search(r"^lesson\.step\(4.*?(?=^lesson\.step\(5|\Z)", text, re.M | re.S)
+    wanted = [
+        line for line in step[0].splitlines() if line.strip() and line.strip()[0] != "#"
+    ]
+    assert [line for line in copied.splitlines() if line] == wanted
+    compile(copied, "copied", "exec")
+
+
+def test_printed_on_paper_no_code_is_cut_off(site, page):
+    page.goto((site / "en" / "01_save_load_weights.html").as_uri())
+    page.set_viewport_size({"width": 640, "height": 900})
+    page.emulate_media(media="print")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('pre')].filter(p => p.scrollWidth > p.clientWidth)"
+        ".length"
+    )
+    assert cut == 0
+    assert not page.locator("header.site").is_visible()
+
+
+def test_the_readme_has_a_picture_of_a_page(site, page, request):
+    if request.config.getoption("--renew"):
+        page.goto((site / "en" / "01_save_load_weights.html").as_uri())
+        step = page.locator("#step-3").bounding_box()
+        box = {"x": 0, "y": step["y"] - 8, "width": DESKTOP["width"]}
+        box["height"] = step["height"] + 40
+        page.screenshot(path=PICTURE, clip=box, full_page=True)
+    assert PICTURE.stat().st_size < 200_000
+    assert f"](figures/{PICTURE.name})" in README
+
+
+# Find your error
+
+
+@pytest.fixture
+def finder(site, page):
+    """A function that pastes a text, and returns the messages of the rows it finds."""
+
+    def paste(text):
+        page.fill("#pasted", text)
+        found = [
+            row.locator("p code").first.inner_text()
+            if row.locator("p").count() == 4
+            else row.locator("p").nth(1).locator("code").inner_text()
+            for row in page.locator("#found li").all()
+        ]
+        assert page.inner_text("#count")
+        return found
+
+    page.goto((site / "en" / "error-and-fix.html").as_uri())
+    return paste
+
+
+def on_the_terminal(program, known):
+    """Run a program that knows some names, and return what Python and absl write."""
+    lines = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(
+        f"{record.levelname}:absl:{record.getMessage()}\n"
+    )
+    logger = logging.getLogger("absl")
+    logger.addHandler(handler)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = lambda *arguments, **_: lines.append(
+            warnings.formatwarning(*arguments[:4])
+        )
+        try:
+            exec(compile(program, "my_script.py", "exec"), known)
+        except Exception:
+            lines.append(traceback.format_exc())
+        finally:
+            logger.removeHandler(handler)
+    return "".join(lines)
+
+
+def test_each_message_is_found_by_what_stands_on_the_terminal(finder, names):
+    for row in ERRORS:
+        (message,) = code(row[0])
+        for program in test_errors.ways(row):
+            text = on_the_terminal(program, names)
+            found = finder(text)
+            assert found, text
+            assert found[0].strip() == message.strip(), text
+
+
+# A traceback as Keras's users paste it: wrapped by a terminal, in colour, with a prefix.
+TRACEBACK = """Traceback (most recent call last):
+  File "/home/me/train.py", line 12, in <module>
+    {call}
+  File "/home/me/.venv/lib/python3.11/site-packages/keras/src/utils/traceback_utils.py", line 122
+    raise e.with_traceback(filtered_tb) from None
+{message}"""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_row_of_both_tables_is_found_however_a_terminal_breaks_its_message(
+    site, page, finder, language
+):
+    page.goto((site / language / "error-and-fix.html").as_uri())
+    cases = [(code(row[0])[0], "keras.models.load_model(path)") for row in ERRORS]
+    cases += [(code(today)[0], code(then)[0]) for then, today, _ in THEN]
+    for message, call in cases:
+        narrow = "\n".join(re.findall(".{1,20}", message))
+        for text in (message, f"\x1b[31m{narrow}\x1b[0m"):
+            found = finder(TRACEBACK.format(call=call, message=text))
+            assert found, message
+            assert message.strip() in found[0], message
+
+
+def test_the_videos_call_decides_between_rows_with_the_same_message(finder, page):
+    finder(
+        TRACEBACK.format(call='model.load_weights("w/")', message=code(THEN[1][1])[0])
+    )
+    assert (
+        'model.load_weights("weights/")' in page.locator("#found li").first.inner_text()
+    )
+
+
+@pytest.mark.parametrize(
+    "message, row",
+    [
+        ("TypeError: Could not locate class 'Mine'. Make sure", "class 'Classifier'"),
+        ("ValueError: Unknown layer: 'Mine'. Please ensure", "'Classifier'"),
+        (
+            "<class 'keras.src.models.functional.Functional'> could not be deserialized "
+            "properly.",
+            "could not be deserialized",
+        ),
+        ("ValueError: A total of 7 objects could not be loaded. Example", "A total of"),
+        ("AttributeError: 'RMSprop' object has no attribute 'get_weights'", "'Adam'"),
+        (
+            "ValueError: File not found: filepath=cnn.keras. Please ensure",
+            "File not found",
+        ),
+    ],
+)
+def test_a_message_about_the_readers_own_names_is_found(finder, message, row):
+    found = finder(TRACEBACK.format(call="f()", message=message))
+    assert row in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ZeroDivisionError: division by zero",
+        "ModuleNotFoundError: No module named 'tensorflow'",
+        "FileNotFoundError: [Errno 2] No such file or directory: 'data.csv'",
+        "TypeError: Dense.__init__() got an unexpected keyword argument 'unit'",
+        "AttributeError: 'NoneType' object has no attribute 'shape'",
+        "ValueError: could not convert string to float: 'a'",
+        "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when "
+        "allocating tensor with shape[4096,4096]",
+        "My model is saved, and now I load the weights from a file. What shall I do?",
+    ],
+)
+def test_a_text_about_something_else_finds_nothing_and_is_told_so(finder, page, text):
+    for pasted in (text, TRACEBACK.format(call="model.fit(x, y)", message=text)):
+        assert finder(pasted) == []
+        said = page.inner_text("#count")
+        assert said == "No row of the tables below is about this message."
+
+
+def test_without_a_text_nothing_is_said(site, page, finder):
+    finder("ValueError: Unknown layer: 'Mine'")
+    page.click("text=Clear")
+    expect(page.locator("#count")).to_be_empty()
+    assert page.locator("#found li").count() == 0
