@@ -63,7 +63,7 @@ lesson.note("and what callbacks remember. Lesson 9 is about them.")
 
 lesson.step(4, "Go on training in a new process")
 
-# The new process shall predict what this one predicts.
+# The new process must predict what this one predicts.
 np.save(folder / "predictions.npy", model.predict(x_test, verbose=0))
 lesson.run("02_resume.py", f"--model={args.model}", f"--samples={args.samples}")
 

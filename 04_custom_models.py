@@ -70,7 +70,7 @@ with lesson.expect_error(NotImplementedError, "must override `get_config()`"):
     keras.Sequential(layers).save(folder / "twice.keras")
 
 # In custom.py, `get_config` calls `serialize_keras_object`, and `from_config` makes the
-# layer again. Scale, the loss and the metric of lesson 4 are there, too.
+# layer again. Scale, the loss and the metric of the first part are there, too.
 keras.utils.set_random_seed(1)
 model = keras.Sequential()
 model.add(keras.Input(shape=(784,)))

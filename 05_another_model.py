@@ -62,7 +62,7 @@ weights_before = fresh_model.get_weights()[0]
 status = tf.train.Checkpoint(model=fresh_model).read(folder / "checkpoint")
 lesson.check_equal("nothing was loaded", fresh_model.get_weights()[0], weights_before)
 
-# So ask, always:
+# So always ask:
 with lesson.expect_error(AssertionError, "not bound to checkpointed values"):
     status.assert_existing_objects_matched()
 

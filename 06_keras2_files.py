@@ -28,7 +28,7 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "What is in the folder of weights")
 
-# TensorFlow 2.3, the version of 2020, wrote it after two epochs of training.
+# TensorFlow 2.3, the version of 2020, wrote the folder after two epochs of training.
 model = models.compiled()
 with lesson.expect_error(ValueError, "File format not supported"):
     model.load_weights("weights/")
@@ -97,4 +97,4 @@ keras2.convert(h5_file).save(folder / "from_2020.keras")
 loaded_model = keras.models.load_model(folder / "from_2020.keras")
 lesson.check("its Adam has seen two epochs", loaded_model.optimizer.iterations == 3750)
 
-# What the video says of its files, tried there: python -m experiments.then
+# What the video says of its files, tried in TensorFlow 2.3: python -m experiments.then

@@ -51,7 +51,7 @@ lesson.step(3, "A .keras file for older versions")
 
 
 # Its part `config.json` has the arguments of each layer. Newer versions have more, and
-# an older one refuses what it does not know, also where the value means: as before.
+# an older one refuses what it does not know, even if its value changes nothing.
 def without_news(part):
     """Take out of a part of config.json what Keras 3.11 to 3.15 have brought."""
     config = part.get("config")

@@ -100,4 +100,4 @@ model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
 lesson.check_same_weights("restored: not one bit differs", restored_model, model)
 
 # With shuffling, or with Dropout, it takes more: lesson 9. How often these callbacks
-# lose a training that is killed while they save: python -m experiments.kills
+# lose the training if it is killed while they save: python -m experiments.kills

@@ -26,7 +26,7 @@ folder = lesson.folder(__file__) / f"{args.samples} images"
 folder.mkdir(exist_ok=True)
 
 
-# It saves after each epoch. Whenever it is killed, a whole file is left.
+# This callback saves after each epoch. Whenever it is killed, a whole file is left.
 class SafeCheckpoint(keras.callbacks.Callback):
     def __init__(self, folder):
         super().__init__()

@@ -45,8 +45,9 @@ np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=predictions)
 
 lesson.step(2, "NumPy predicts")
 
-# Keras looks at this variable when it starts. So it takes a new process, and a program
-# that does not import TensorFlow. Keras on NumPy borrows a few functions of JAX.
+# Keras looks at the environment variable KERAS_BACKEND when it starts. So it takes a
+# new process, and a program that does not import TensorFlow. Keras on NumPy borrows a
+# few functions of JAX.
 if find_spec("jax") is None:
     lesson.note(f"JAX is not installed: this step is left out. {INSTALL}")
 else:
@@ -63,8 +64,8 @@ else:
     with lesson.quietly():
         lesson.run("16_other_backend.py")
 
-    # Back in TensorFlow: it has Adam's state, and has trained on the same path as this
-    # model. JAX rounds differently, so the last bits differ.
+    # Back in TensorFlow: the loaded model has Adam's state, and has trained on the same
+    # path as this model. JAX rounds differently, so the last bits differ.
     jax_model = keras.models.load_model(folder / "jax.keras")
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     kernel = model.get_weights()[0]

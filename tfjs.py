@@ -1,6 +1,6 @@
 """Keras models for TensorFlow.js, and back; and a server for the page that uses them.
 
-TensorFlow.js keeps a layers model in two files: a JSON file, by custom `model.json`,
+TensorFlow.js keeps a layers model in two files: a JSON file, usually `model.json`,
 which says what the layers are, in the words of Keras 2, and a file of the weights'
 bytes. For a stack of Dense layers that is little to write, so no converter is needed
 here. (The official one, tensorflowjs 4.22, does not start beside today's TensorFlow, and

@@ -238,7 +238,8 @@ def main():
         "With another optimizer, or with layers that are not trained, it is another number."
     )
     lesson.check(
-        "once: LiteRT, TensorFlow.js; twice: SavedModel, see Keras issue 23553",
+        "the size of the weights: LiteRT, TensorFlow.js; twice that: SavedModel, see Keras "
+        "issue 23553",
         abs(largest["LiteRT"] - 1) < 0.1
         and abs(largest["TensorFlow.js"] - 1) < 0.1
         and abs(largest["SavedModel"] - 2) < 0.1,

@@ -184,7 +184,7 @@ def main():
 
     columns = {
         "model": "the classifier of the lessons, or a CNN with BatchNormalization",
-        f"{COPIES} copies of": "the file that is damaged; testzip, sha256: asked first",
+        f"{COPIES} copies of": "the file that is damaged; with testzip or sha256: checked first",
         "noticed": "one byte is changed: an error when the copy is loaded",
         "loaded wrong": "one byte is changed: no error, but other weights or predictions",
         "unharmed": "one byte is changed: no error, and nothing is different",
@@ -208,7 +208,7 @@ def main():
         results["classifier", ".weights.h5 with sha256"],
     ]
     lesson.check(
-        "who asks testzip, or a checksum, never loads wrong weights",
+        "whoever asks testzip, or a checksum, never loads wrong weights",
         all(wrong == 0 and noticed > 0 for noticed, wrong, *_ in asked),
     )
     tensorflow = [
@@ -216,12 +216,12 @@ def main():
         results["classifier", "SavedModel's variables"],
     ]
     lesson.check(
-        "nor does who loads the variables of a checkpoint or a SavedModel",
+        "nor does whoever loads the variables of a checkpoint or a SavedModel",
         all(wrong == 0 and noticed > 0 for noticed, wrong, *_ in tensorflow),
     )
     silent = [results["classifier", ".h5"], results["classifier", ".weights.h5"]]
     lesson.check(
-        f".h5 and .weights.h5 load most of the {COPIES} changed copies, wrong",
+        f".h5 and .weights.h5 load most of the {COPIES} changed copies with wrong weights",
         all(wrong > COPIES / 2 for _, wrong, *_ in silent),
     )
 

@@ -322,7 +322,8 @@ def main():
         "inside its save": "how many of these while this callback was saving",
         "unusable": "what it had left could not be loaded: this training began anew",
         "wrong epoch": "the number of epochs and the weights did not belong together",
-        "epochs": f"that were trained; without kills, at most {EPOCHS} in each training",
+        "epochs": "how many were trained, some twice; without kills, at most "
+        f"{EPOCHS} in each training",
         "as never killed": "trainings that ended with equal weights, to the last bit; "
         "checkpoint.py: and with an equal history",
     }
@@ -336,7 +337,7 @@ def main():
                 count["unusable"],
                 count["wrong epoch"],
                 count["epochs"],
-                f"{count['as never killed']} of {count['ended']}",
+                f"{count['as never killed']}/{count['ended']}",
             ]
         )
     report.table(columns, rows)

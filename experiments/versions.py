@@ -273,9 +273,13 @@ def main():
     lesson.note(
         "goes on: it predicts as before and goes on training as if never saved, to 1e-6"
     )
-    lesson.note("loads: it predicts as before, but it does not go on training so")
+    lesson.note(
+        "loads: it predicts as before, but it does not go on training as before"
+    )
     lesson.note("3 errors: three of the four models cannot be loaded")
-    lesson.note("Keras 2 has three .h5 files: it saves no subclassed model so.")
+    lesson.note(
+        "Keras 2 has three .h5 files: it cannot save a subclassed model as .h5."
+    )
     lesson.note("Versions that begin with 2 are Keras 2, the package tf_keras.")
     name = report.name(folder)
     lesson.note(

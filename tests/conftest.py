@@ -18,8 +18,8 @@ from pathlib import Path
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
 import models
-import prepared
 
+import prepared
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling

@@ -57,8 +57,8 @@ def _become(command, directory, environment, files):
     for descriptor, file in enumerate(files, 1):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT), descriptor)
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
-    sys.stdout = open(1, "w", encoding=encoding, closefd=False)
-    sys.stderr = open(2, "w", encoding=encoding, closefd=False)
+    for stream in sys.stdout, sys.stderr:
+        stream.reconfigure(encoding=encoding)
     try:
         if command[0] == "-m":
             sys.argv = command[1:]

@@ -13,7 +13,7 @@ SCRIPT = "experiments.kills"
 def rows(text):
     """Return the table as a dict: what stands behind each callback, as numbers."""
     found = {}
-    for name, row in re.findall(r"^   ([\w.]+) +((?:\d+ +){5}\d+ of \d+)$", text, re.M):
+    for name, row in re.findall(r"^   ([\w.]+) +((?:\d+ +){5}\d+/\d+)$", text, re.M):
         found[name] = [int(number) for number in re.findall(r"\d+", row)]
     return found
 

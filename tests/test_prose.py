@@ -3,10 +3,11 @@
 import re
 from collections import Counter
 
+from pages import source
+
 import polib
 import pytest
 from conftest import ROOT, SCRIPTS, code
-from pages import source
 
 PROSE = {
     entry.msgid: entry.msgstr
