@@ -44,6 +44,8 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
+# These are started with a Python of their own, and without a network if it does not install.
+AS_A_USER = [*LESSONS, "experiments.pairs", INSTALLS]
 SOURCES = [
     *SCRIPTS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -272,7 +274,7 @@ def default_run(tmp_path_factory, pytestconfig):
 
     It returns the finished process, with the `folder` that it has written to. Each runs
     once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
-    are renewed.
+    are renewed. Of the experiments, most begin where TensorFlow is imported already.
     """
     finished = {}
 
@@ -280,7 +282,8 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            finished[script] = folder.run(script, *less)
+            start = folder.run if script in AS_A_USER else folder.run_prepared
+            finished[script] = start(script, *less)
             written = script.removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr
