@@ -1,0 +1,244 @@
+"""The language of what is printed: English, as it is written, or Chinese.
+
+Importing this module chooses it. If it is Chinese, whatever this process prints is
+translated on its way out, sentence by sentence: chinese.po has the sentences, with `{}`
+for the values in them, and `{sentence}` for a value that is itself a sentence from there.
+What is not in there stays as it is: messages of Keras, code, numbers, names of files.
+"""
+
+import ast
+import functools
+import itertools
+import os
+import re
+import sys
+import unicodedata
+from pathlib import Path
+
+CATALOGUE = Path(__file__).resolve().parent / "chinese.po"
+VARIABLE = "LESSONS_LANGUAGE"  # tells child processes
+LANGUAGES = ["en", "zh"]
+WIDTH = 88  # columns; a Chinese character takes two
+
+# Where a Chinese line can be broken: between two characters, but not before what closes
+# and not after what opens.
+OPENS, CLOSES = "（“《「", "，。、：；！？）”》」"
+CHINESE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
+PIECE = re.compile(
+    rf" *[{OPENS}]*(?:[{CHINESE}]|[^\s{OPENS}{CLOSES}{CHINESE}]+)[{CLOSES}]*|."
+)
+# What can stand before a sentence: "1. ", "   ok     ", "  --model NAME  ", or spaces.
+LABEL = re.compile(r"(\d+\. | *\S+(?: \S+)*? {2,}| *)(.*)")
+RULE = re.compile(r" +-+( +-+)*")  # below the headings of a table
+QUOTE = "   |"  # before each line of another process
+
+
+def choose(command, environment):
+    """Return "en" or "zh": what the command says, or the parent process, or the system.
+
+    Args:
+        command: list of str, as `sys.argv`.
+        environment: dict, as `os.environ`.
+    """
+    asked = re.findall(r" --l\w*[ =](en|zh)(?= |$)", " ".join(command))
+    if asked:
+        return asked[-1]
+    if environment.get(VARIABLE) in LANGUAGES:
+        return environment[VARIABLE]
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environment.get(name):
+            return "zh" if environment[name].lower().startswith("zh") else "en"
+    return "zh" if os.name == "nt" and _windows_is_chinese() else "en"
+
+
+def _windows_is_chinese():
+    import ctypes  # only Windows has what is needed of it
+
+    return ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF == 0x04
+
+
+def add_argument(parser):
+    """Add `--language` to an `argparse.ArgumentParser`; `choose` has read it before."""
+    parser.add_argument(
+        "--language",
+        choices=LANGUAGES,
+        help="of what is printed: English or Chinese (default: the system's)",
+    )
+
+
+@functools.cache
+def entries(context=""):
+    """Return dict: for each English text of the catalogue the Chinese one.
+
+    Args:
+        context: "" for what is printed, "prose" for comments and docstrings.
+    """
+    # Read by hand, without polib: the first sentence that is needed may be that this
+    # Python has no packages.
+    found = {}
+    part = {}
+    text = CATALOGUE.read_text(encoding="utf-8") if CATALOGUE.exists() else ""
+    quoted = r'(msgctxt|msgid|msgstr) (".*"(?:\n".*")*)'
+    for keyword, value in re.findall(rf"^{quoted}", text, re.M):
+        part[keyword] = ast.literal_eval(f"({value})")
+        if keyword == "msgstr":
+            if part["msgid"] and part.get("msgctxt", "") == context:
+                found[part["msgid"]] = part["msgstr"]
+            part = {}
+    return found
+
+
+@functools.cache
+def _patterns():
+    """Return (pattern, Chinese) of each sentence with `{}`, the longest text first."""
+    found = []
+    for english, chinese in entries().items():
+        pieces = re.split(r"\{(?:sentence)?\}", english)
+        if len(pieces) > 1:
+            pattern = re.escape(english)
+            pattern = pattern.replace(r"\{\}", "(.+?)")
+            pattern = pattern.replace(r"\{sentence\}", "(?P<sentence>.+?)")
+            result = chinese.replace("{sentence}", "{}")
+            found.append((len("".join(pieces)), re.compile(pattern, re.S), result))
+    found.sort(key=lambda row: row[0], reverse=True)
+    return [(pattern, chinese) for _, pattern, chinese in found]
+
+
+def translate(sentence):
+    """Return a finished sentence in Chinese, or as it is if the catalogue has no such one.
+
+    Values in it that are sentences themselves are translated, too.
+    """
+    if sentence in entries():
+        return entries()[sentence]
+    for pattern, chinese in _patterns():
+        match = pattern.fullmatch(sentence)
+        if match:
+            inner = match.groupdict().get("sentence")
+            if inner is None or translate(inner) != inner:
+                return chinese.format(*map(translate, match.groups()))
+    # The meaning of a table's heading, or the message of an error:
+    heading, colon, rest = sentence.partition(": ")
+    if colon and translate(rest) != rest:
+        chinese = translate(heading)
+        return chinese + (": " if chinese == heading else "：") + translate(rest)
+    return sentence
+
+
+def translate_output(text):
+    """Return what a lesson or an experiment prints in English in Chinese.
+
+    Args:
+        text: str, one or more whole lines: a transcript, or what one `print` writes. Lines
+            that were one sentence are joined and wrapped anew, tables are aligned anew.
+    """
+    lines = text.split("\n")
+    done = []
+    while lines:
+        count, chinese = _first_block(lines)
+        done += chinese
+        lines = lines[count:]
+    return "\n".join(done)
+
+
+def _first_block(lines):
+    """Return how many lines belong together, and what they are in Chinese, as a list."""
+    quoted = _count(lines, lambda line: line.startswith(QUOTE))
+    if quoted:
+        inner = "\n".join(line.removeprefix(QUOTE)[1:] for line in lines[:quoted])
+        inner = translate_output(inner).split("\n")
+        return quoted, [f"{QUOTE} {line}" for line in inner]
+    if len(lines) > 1 and RULE.fullmatch(lines[1]):
+        size = _count(lines, str.strip)
+        return size, _table(lines[:size])
+    label, sentence = LABEL.fullmatch(lines[0]).groups()
+    longest, wrapped = _continued(lines, label)
+    for count in range(longest, 0, -1):
+        english = " ".join([sentence, *(line.strip() for line in lines[1:count])])
+        chinese = translate(english)
+        if chinese != english and (count <= wrapped or english in entries()):
+            return count, _wrap(label, chinese) if label else [chinese]
+    return 1, [_cells(lines[0])]
+
+
+def _count(lines, condition):
+    """Return how many lines from the first one on meet a condition."""
+    for number, line in enumerate(lines):
+        if not condition(line):
+            return number
+    return len(lines)
+
+
+def _continued(lines, label):
+    """Return of how many lines a sentence behind a label can consist at most, and does."""
+    longest = wrapped = 1
+    for before, line in itertools.pairwise(lines):
+        text = line.lstrip()
+        if not text or len(line) - len(text) != len(label):
+            break
+        # Behind a mark no other sentence can follow. Without one, the line was only broken
+        # if the next word had no place in it.
+        full = len(f"{before} {text.split()[0]}") > WIDTH
+        if wrapped == longest and (len(label) > 3 or full):
+            wrapped += 1
+        longest += 1
+    return longest, wrapped
+
+
+def columns(text):
+    """Return how many columns of a terminal a text takes."""
+    return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+
+
+def _wrap(label, text):
+    """Return lines of at most WIDTH columns: the label, the text, indented like it."""
+    lines = [label]
+    for piece in PIECE.findall(text):
+        if lines[-1].strip() and columns(lines[-1] + piece) > WIDTH:
+            lines.append(" " * columns(label))
+        lines[-1] += piece if lines[-1].strip() else piece.lstrip()
+    return lines
+
+
+def _cells(line):
+    """Translate what stands in a line with two or more spaces between; keep the columns."""
+    done, place = "", 0
+    for match in re.finditer(r"\S+(?: \S+)*", line):
+        done += " " * max(match.start() - columns(done), 1 if done else 0)
+        done += translate(match[0])
+        place = match.end()
+    return done + line[place:] if done else line
+
+
+def _table(lines):
+    """Translate the cells of a table, whose second line is dashes, and align them."""
+    starts = [match.start() for match in re.finditer("-+", lines[1])]
+    ends = [*starts[1:], None]
+    spans = list(zip(starts, ends, strict=True))
+    rows = [
+        [translate(line[start:end].strip()) for start, end in spans]
+        for line in (lines[0], *lines[2:])
+    ]
+    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    done = []
+    for row in rows:
+        padded = [
+            cell + " " * (width - columns(cell))
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        done.append((" " * starts[0] + "   ".join(padded)).rstrip())
+    return done
+
+
+def _translate_what_is_written(stream):
+    write = stream.write
+    stream.write = lambda text: write(translate_output(text))
+    # A console or pipe that cannot show a character gets an escape for it.
+    stream.reconfigure(errors="backslashreplace")
+
+
+CHOSEN = os.environ[VARIABLE] = choose(sys.argv, os.environ)
+if CHOSEN == "zh":
+    _translate_what_is_written(sys.stdout)
+    _translate_what_is_written(sys.stderr)
