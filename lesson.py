@@ -167,10 +167,10 @@ def arguments(doc, model=False, parser=None):
     args = parser.parse_args()
     args.full = args.samples == TRAINING_IMAGES
     print(title)
-    versions = f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
+    images = f"{args.samples:,} training images"
     if model:
-        versions = f"{versions}, {args.model} model"
-    print(f"{versions}, {args.samples:,} training images")
+        images = f"{args.model} model, {images}"
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
     return args
 
 
