@@ -2,8 +2,8 @@
 
 Importing this module chooses it. If it is Chinese, whatever this process prints is
 translated on its way out, sentence by sentence: chinese.po has the sentences, with `{}`
-for the values in them, and `{sentence}` for a value that is itself a sentence from there.
-What is not in there stays as it is: messages of Keras, code, numbers, names of files.
+for the values in them (`{word}`: has no space; `{sentence}`: is itself in there). What is
+not in there stays as it is: messages of Keras, code, numbers, names of files.
 """
 
 import ast
@@ -19,6 +19,9 @@ CATALOGUE = Path(__file__).resolve().parent / "chinese.po"
 VARIABLE = "LESSONS_LANGUAGE"  # tells child processes
 LANGUAGES = ["en", "zh"]
 WIDTH = 88  # columns; a Chinese character takes two
+
+PLACEHOLDERS = {"{}": "(.+?)", "{word}": r"(\S+)", "{sentence}": "(.+?)"}
+PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
 # Where a Chinese line can be broken: between two characters, but not before what closes
 # and not after what opens.
@@ -90,33 +93,35 @@ def entries(context=""):
 
 @functools.cache
 def _patterns():
-    """Return (pattern, Chinese) of each sentence with `{}`, the longest text first."""
+    """Return (pattern, placeholders, Chinese) of sentences with values, the longest first."""
     found = []
     for english, chinese in entries().items():
-        pieces = re.split(r"\{(?:sentence)?\}", english)
-        if len(pieces) > 1:
+        placeholders = PLACEHOLDER.findall(english)
+        if placeholders:
             pattern = re.escape(english)
-            pattern = pattern.replace(r"\{\}", "(.+?)")
-            pattern = pattern.replace(r"\{sentence\}", "(?P<sentence>.+?)")
-            result = chinese.replace("{sentence}", "{}")
-            found.append((len("".join(pieces)), re.compile(pattern, re.S), result))
-    found.sort(key=lambda row: row[0], reverse=True)
-    return [(pattern, chinese) for _, pattern, chinese in found]
+            for placeholder, value in PLACEHOLDERS.items():
+                pattern = pattern.replace(re.escape(placeholder), value)
+            form = PLACEHOLDER.sub("%s", chinese.replace("%", "%%"))
+            found.append((re.compile(pattern, re.S), placeholders, form))
+    found.sort(key=lambda row: len(PLACEHOLDER.sub("", row[0].pattern)), reverse=True)
+    return found
 
 
 def translate(sentence):
-    """Return a finished sentence in Chinese, or as it is if the catalogue has no such one.
-
-    Values in it that are sentences themselves are translated, too.
-    """
+    """Return a finished sentence in Chinese, or as it is if the catalogue has no such one."""
     if sentence in entries():
         return entries()[sentence]
-    for pattern, chinese in _patterns():
+    for pattern, placeholders, form in _patterns():
         match = pattern.fullmatch(sentence)
         if match:
-            inner = match.groupdict().get("sentence")
-            if inner is None or translate(inner) != inner:
-                return chinese.format(*map(translate, match.groups()))
+            values = list(match.groups())
+            for number, placeholder in enumerate(placeholders):
+                if placeholder == "{sentence}":
+                    values[number] = translate(values[number])
+                    if values[number] == match[number + 1]:
+                        break
+            else:
+                return form % tuple(values)
     # The meaning of a table's heading, or the message of an error:
     heading, colon, rest = sentence.partition(": ")
     if colon and translate(rest) != rest:
