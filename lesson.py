@@ -335,7 +335,11 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
 
     Returns:
         subprocess.Popen: with its standard input, and output if it is a pipe, as text.
+        In the pipe it is English, for this process to read: what it prints of it is
+        translated here.
     """
+    if output == subprocess.PIPE:
+        environment[language.VARIABLE] = "en"
     child = subprocess.Popen(
         [sys.executable, script, *arguments],
         stdin=subprocess.PIPE,
