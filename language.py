@@ -2,8 +2,8 @@
 
 Importing this module chooses it. If it is Chinese, whatever this process prints is
 translated on its way out, sentence by sentence: chinese.po has the sentences, with `{}`
-for the values in them (`{word}`: has no space; `{sentence}`: is itself in there). What is
-not in there stays as it is: messages of Keras, code, numbers, names of files.
+for the values in them. What is not in there stays as it is: messages of Keras, code,
+numbers, names of files.
 """
 
 import ast
@@ -20,7 +20,8 @@ VARIABLE = "LESSONS_LANGUAGE"  # tells child processes
 LANGUAGES = ["en", "zh"]
 WIDTH = 88  # columns; a Chinese character takes two
 
-PLACEHOLDERS = {"{}": "(.+?)", "{word}": r"(\S+)", "{sentence}": "(.+?)"}
+# A value: a sentence of the catalogue or not, surely one, or surely not one.
+PLACEHOLDERS = {"{}": "(.+?)", "{sentence}": "(.+?)", "{word}": r"(\S+)"}
 PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
 
 # Where a Chinese line can be broken: between two characters, but not before what closes
@@ -32,6 +33,7 @@ PIECE = re.compile(
 )
 # What can stand before a sentence: "1. ", "   ok     ", "  --model NAME  ", or spaces.
 LABEL = re.compile(r"(\d+\. | *\S+(?: \S+)*? {2,}| *)(.*)")
+MARKS = "ok", "FAIL", "--", "error", "warns"
 RULE = re.compile(r" +-+( +-+)*")  # below the headings of a table
 QUOTE = "   |"  # before each line of another process
 
@@ -101,32 +103,49 @@ def _patterns():
             pattern = re.escape(english)
             for placeholder, value in PLACEHOLDERS.items():
                 pattern = pattern.replace(re.escape(placeholder), value)
-            form = PLACEHOLDER.sub("%s", chinese.replace("%", "%%"))
-            found.append((re.compile(pattern, re.S), placeholders, form))
-    found.sort(key=lambda row: len(PLACEHOLDER.sub("", row[0].pattern)), reverse=True)
+            found.append((re.compile(pattern, re.S), placeholders, chinese))
+    found.sort(key=lambda row: len(row[0].pattern), reverse=True)
     return found
+
+
+def _with_values(chinese, values):
+    """Put values into a Chinese sentence: in their order, or as `{0}`, `{1}` say."""
+    following = iter(values)
+    pieces = re.split(r"(\{(?:\d|word|sentence|)\})", chinese)
+    for number in range(1, len(pieces), 2):
+        place = pieces[number][1]
+        pieces[number] = values[int(place)] if place.isdecimal() else next(following)
+    return "".join(pieces)
+
+
+def _find(sentence):
+    """Return a finished sentence in Chinese, or None if the catalogue has no such one."""
+    if sentence in entries():
+        return entries()[sentence]
+    for pattern, placeholders, chinese in _patterns():
+        match = pattern.fullmatch(sentence)
+        if match:
+            values = []
+            for placeholder, value in zip(placeholders, match.groups(), strict=True):
+                values.append(value if placeholder == "{word}" else translate(value))
+                if placeholder == "{sentence}" and values[-1] == value:
+                    break
+            else:
+                return _with_values(chinese, values)
+    return None
 
 
 def translate(sentence):
     """Return a finished sentence in Chinese, or as it is if the catalogue has no such one."""
-    if sentence in entries():
-        return entries()[sentence]
-    for pattern, placeholders, form in _patterns():
-        match = pattern.fullmatch(sentence)
-        if match:
-            values = list(match.groups())
-            for number, placeholder in enumerate(placeholders):
-                if placeholder == "{sentence}":
-                    values[number] = translate(values[number])
-                    if values[number] == match[number + 1]:
-                        break
-            else:
-                return form % tuple(values)
-    # The meaning of a table's heading, or the message of an error:
-    heading, colon, rest = sentence.partition(": ")
-    if colon and translate(rest) != rest:
-        chinese = translate(heading)
-        return chinese + (": " if chinese == heading else "：") + translate(rest)
+    found = _find(sentence)
+    if found:
+        return found
+    # What the heading of a table means, or the message of an error:
+    heading, _, rest = sentence.partition(": ")
+    found = _find(rest)
+    if found:
+        colon = ": " if heading.endswith("Error") else "："
+        return translate(heading) + colon + found
     return sentence
 
 
@@ -160,9 +179,9 @@ def _first_block(lines):
     longest, wrapped = _continued(lines, label)
     for count in range(longest, 0, -1):
         english = " ".join([sentence, *(line.strip() for line in lines[1:count])])
-        chinese = translate(english)
-        if chinese != english and (count <= wrapped or english in entries()):
-            return count, _wrap(label, chinese) if label else [chinese]
+        chinese = (translate if count <= wrapped else entries().get)(english)
+        if chinese and chinese != english:
+            return count, _wrap(_cells(label), chinese) if label else [chinese]
     return 1, [_cells(lines[0])]
 
 
@@ -207,12 +226,13 @@ def _wrap(label, text):
 
 def _cells(line):
     """Translate what stands in a line with two or more spaces between; keep the columns."""
-    done, place = "", 0
-    for match in re.finditer(r"\S+(?: \S+)*", line):
-        done += " " * max(match.start() - columns(done), 1 if done else 0)
-        done += translate(match[0])
-        place = match.end()
-    return done + line[place:] if done else line
+    if line.strip().split("  ")[0] in MARKS:
+        return line
+    done = ""
+    for match in re.finditer(r"(\S+(?: \S+)*)( *)", line):
+        done += " " * (match.start() - columns(done)) + translate(match[1])
+        done += " " * (len(match[2]) and max(match.end() - columns(done), 2))
+    return done or line
 
 
 def _table(lines):
