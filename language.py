@@ -18,6 +18,7 @@ from pathlib import Path
 CATALOGUE = Path(__file__).resolve().parent / "chinese.po"
 VARIABLE = "LESSONS_LANGUAGE"  # tells child processes
 LANGUAGES = ["en", "zh"]
+WINDOWS = os.name == "nt"
 WIDTH = 88  # columns; a Chinese character takes two
 
 # A value: a sentence of the catalogue or not, surely one, or surely not one.
@@ -53,7 +54,7 @@ def choose(command, environment):
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environment.get(name):
             return "zh" if environment[name].lower().startswith("zh") else "en"
-    return "zh" if os.name == "nt" and _windows_is_chinese() else "en"
+    return "zh" if WINDOWS and _windows_is_chinese() else "en"
 
 
 def _windows_is_chinese():
@@ -232,27 +233,26 @@ def _cells(line):
     for match in re.finditer(r"(\S+(?: \S+)*)( *)", line):
         done += " " * (match.start() - columns(done)) + translate(match[1])
         done += " " * (len(match[2]) and max(match.end() - columns(done), 2))
-    return done or line
+    return line if done.split() == line.split() else done
 
 
 def _table(lines):
     """Translate the cells of a table, whose second line is dashes, and align them."""
     starts = [match.start() for match in re.finditer("-+", lines[1])]
-    ends = [*starts[1:], None]
-    spans = list(zip(starts, ends, strict=True))
-    rows = [
-        [translate(line[start:end].strip()) for start, end in spans]
-        for line in (lines[0], *lines[2:])
-    ]
-    widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
-    rows.insert(1, ["-" * width for width in widths])
+    spans = list(itertools.pairwise([*starts, None]))
+    rows = [[line[slice(*span)].strip() for span in spans] for line in lines]
+    del rows[1]
+    chinese = [[translate(cell) for cell in row] for row in rows]
+    if chinese == rows:
+        return lines
+    widths = [max(map(columns, column)) for column in zip(*chinese, strict=True)]
+    chinese.insert(1, ["-" * width for width in widths])
     done = []
-    for row in rows:
-        padded = [
-            cell + " " * (width - columns(cell))
-            for cell, width in zip(row, widths, strict=True)
-        ]
-        done.append((" " * starts[0] + "   ".join(padded)).rstrip())
+    for row in chinese:
+        line = " " * starts[0]
+        for cell, width in zip(row, widths, strict=True):
+            line += cell + " " * (width - columns(cell) + 3)
+        done.append(line.rstrip())
     return done
 
 
