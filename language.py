@@ -182,7 +182,9 @@ def _first_block(lines):
         english = " ".join([sentence, *(line.strip() for line in lines[1:count])])
         chinese = (translate if count <= wrapped else entries().get)(english)
         if chinese and chinese != english:
-            return count, _wrap(_cells(label), chinese) if label else [chinese]
+            return count, _wrap(_cells(label), chinese) if label or count > 1 else [
+                chinese
+            ]
     return 1, [_cells(lines[0])]
 
 

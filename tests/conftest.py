@@ -231,6 +231,7 @@ OTHERS_SAY = [
     r"(?m)\b\w+Error: .*$",
     r"(?m)^   \.\.\.Object /.*$",  # lesson 5
     r"Could not locate class|my own text",  # lessons 4 and 17
+    r"python -m pip install -r",  # lesson 16
     r"(?s)一个工作进程停止了：.*?(?=\n   ok)",  # lesson 12
 ]
 ENGLISH = re.compile(

@@ -89,7 +89,9 @@ def texts(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield as_in_catalogue(node)
-            yield node.value.split("\n")[0].strip()  # the title, in a docstring
+            # The title, or a paragraph, of a docstring that is printed.
+            yield node.value.split("\n")[0].strip()
+            yield from (" ".join(part.split()) for part in node.value.split("\n\n"))
         elif isinstance(node, ast.JoinedStr):
             yield as_in_catalogue(node)
 
