@@ -8,6 +8,7 @@ numbers, names of files.
 
 import ast
 import functools
+import io
 import itertools
 import os
 import re
@@ -36,7 +37,7 @@ PIECE = re.compile(
 LABEL = re.compile(r"(\d+\. | *\S+(?: \S+)*? {2,}| *)(.*)")
 MARKS = "ok", "FAIL", "--", "error", "warns"
 RULE = re.compile(r" +-+( +-+)*")  # below the headings of a table
-QUOTE = "   |"  # before each line of another process
+QUOTE = "   | "  # before each line of another process
 
 
 def choose(command, environment):
@@ -170,9 +171,9 @@ def _first_block(lines):
     """Return how many lines belong together, and what they are in Chinese, as a list."""
     quoted = _count(lines, lambda line: line.startswith(QUOTE))
     if quoted:
-        inner = "\n".join(line.removeprefix(QUOTE)[1:] for line in lines[:quoted])
+        inner = "\n".join(line.removeprefix(QUOTE) for line in lines[:quoted])
         inner = translate_output(inner).split("\n")
-        return quoted, [f"{QUOTE} {line}" for line in inner]
+        return quoted, [f"{QUOTE}{line}" for line in inner]
     if len(lines) > 1 and RULE.fullmatch(lines[1]):
         size = _count(lines, str.strip)
         return size, _table(lines[:size])
@@ -182,9 +183,9 @@ def _first_block(lines):
         english = " ".join([sentence, *(line.strip() for line in lines[1:count])])
         chinese = (translate if count <= wrapped else entries().get)(english)
         if chinese and chinese != english:
-            return count, _wrap(_cells(label), chinese) if label or count > 1 else [
-                chinese
-            ]
+            # A line of an error is not broken here: the terminal does that.
+            one_line = count == 1 and not label
+            return count, [chinese] if one_line else _wrap(_cells(label), chinese)
     return 1, [_cells(lines[0])]
 
 
@@ -259,9 +260,11 @@ def _table(lines):
 
 
 def _translate_what_is_written(stream):
+    if not isinstance(stream, io.TextIOWrapper):
+        return  # not a console, pipe or file: a notebook, say
     write = stream.write
     stream.write = lambda text: write(translate_output(text))
-    # A console or pipe that cannot show a character gets an escape for it.
+    # One that cannot show a character gets an escape for it.
     stream.reconfigure(errors="backslashreplace")
 
 

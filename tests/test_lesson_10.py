@@ -44,6 +44,7 @@ def test_a_lesson_10_that_was_killed_goes_on_and_one_that_has_ended_begins_anew(
     goes_on = folder.run_prepared(SCRIPT, *FEW, "--language", "zh")
     assert (goes_on.returncode, goes_on.stderr) == (0, "")
     assert not_in_chinese(goes_on.stdout) == []
+    assert goes_on.stdout.count("\n   | 第 10 课：") == 2
     (done,) = numbers(r"已训练 (\d+) 个周期", goes_on.stdout)
     assert done >= 3
     assert f"Epoch {int(done)}/10" not in goes_on.stdout.split("3. 强制终止")[0]
