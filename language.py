@@ -21,6 +21,7 @@ VARIABLE = "LESSONS_LANGUAGE"  # tells child processes
 LANGUAGES = ["en", "zh"]
 WINDOWS = os.name == "nt"
 WIDTH = 88  # columns; a Chinese character takes two
+LONGEST = 10  # lines; no sentence has more
 
 # A value: a sentence of the catalogue or not, surely one, or surely not one.
 PLACEHOLDERS = {"{}": "(.+?)", "{sentence}": "(.+?)", "{word}": r"(\S+)"}
@@ -178,7 +179,7 @@ def _first_block(lines):
         size = _count(lines, str.strip)
         return size, _table(lines[:size])
     label, sentence = LABEL.fullmatch(lines[0]).groups()
-    longest, wrapped = _continued(lines, label)
+    longest, wrapped = _continued(lines[:LONGEST], label)
     for count in range(longest, 0, -1):
         english = " ".join([sentence, *(line.strip() for line in lines[1:count])])
         chinese = (translate if count <= wrapped else entries().get)(english)
