@@ -80,7 +80,7 @@ def test_a_lesson_runs_again_with_other_arguments_in_chinese(
     finished = folder.run_prepared(script, *arguments, "--language", "zh", **console)
     assert_passed(finished)
     printed = finished.stdout.encode().decode("unicode_escape")  # "\\u4e2d" and so on
-    assert "Keras 3.15.1，" in printed
+    assert re.search(r"，Keras [\d.]+，", printed)
     assert not_in_chinese(printed) == []
     if "--model" in arguments:
         assert f"，{language.translate(arguments[-1])}，" in printed
