@@ -7,6 +7,8 @@ what Keras computes with. There is no `import lesson` here: that starts TensorFl
 import sys
 from pathlib import Path
 
+import language  # noqa: F401  so that it can print in Chinese
+
 import keras
 import numpy as np
 

@@ -22,6 +22,8 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import language
+
 ROOT = Path(__file__).resolve().parent
 WINDOWS = os.name == "nt"
 INSTALL = "Start the lesson with the Python in .venv, as README.md shows; it has all it takes."
@@ -33,7 +35,7 @@ TRAINING_IMAGES = 60_000
 
 def _require_all_files():
     """Leave with one sentence where only some of the files were copied."""
-    for name in ("data.py", "models.py", "datasets"):
+    for name in ("chinese.po", "data.py", "models.py", "datasets"):
         if not (ROOT / name).exists():
             sys.exit(f"{name} is missing: copy the whole folder of the lessons.")
 
@@ -161,14 +163,14 @@ def arguments(doc, model=False, parser=None):
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
+    language.add_argument(parser)
     args = parser.parse_args()
     args.full = args.samples == TRAINING_IMAGES
     print(title)
-    kind = f"{args.model} model, " if model else ""
-    print(
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {kind}"
-        f"{args.samples:,} training images"
-    )
+    images = f"{args.samples:,} training images"
+    if model:
+        images = f"{args.model} model, {images}"
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
     return args
 
 
@@ -333,7 +335,11 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
 
     Returns:
         subprocess.Popen: with its standard input, and output if it is a pipe, as text.
+        In the pipe it is English, for this process to read: what it prints of it is
+        translated here.
     """
+    if output == subprocess.PIPE:
+        environment[language.VARIABLE] = "en"
     child = subprocess.Popen(
         [sys.executable, script, *arguments],
         stdin=subprocess.PIPE,

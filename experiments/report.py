@@ -8,6 +8,7 @@ import sys
 import warnings
 
 import lesson
+import language
 
 import keras
 
@@ -26,6 +27,7 @@ def arguments(doc, parser=None):
     title = doc.splitlines()[0]
     parser = parser or argparse.ArgumentParser()
     parser.description = title
+    language.add_argument(parser)
     args = parser.parse_args()
     print(f"{title}\n")
     return args
@@ -83,10 +85,12 @@ def table(columns, rows):
         cells.append([f"{c:.6f}" if isinstance(c, float) else str(c) for c in row])
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     cells.insert(1, ["-" * width for width in widths])
+    lines = []
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print(("   " + "   ".join(padded)).rstrip())
-    print()
+        lines.append(("   " + "   ".join(padded)).rstrip())
+    # In one piece: `language` aligns the whole table anew.
+    print("\n".join(lines), end="\n\n")
     for heading, meaning in columns.items():
         if meaning:
             lesson.note(f"{heading}: {meaning}")

@@ -15,8 +15,12 @@ import sys
 import time
 from pathlib import Path
 
+# What the tests look for is English, whatever the language of the system.
+os.environ["LESSONS_LANGUAGE"] = "en"
+
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
+import language
 import models
 
 import prepared
@@ -49,6 +53,7 @@ AS_A_USER = [*LESSONS, "experiments.pairs", INSTALLS]
 SOURCES = [
     *SCRIPTS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
+    "chinese.po",
     "experiments",
     "datasets",
     "web",
@@ -217,6 +222,36 @@ def numbers(pattern, text):
     return [
         float(number.replace(",", "")) for number in re.search(pattern, text).groups()
     ]
+
+
+# What Keras and TensorFlow say, and code: it stays English.
+OTHERS_SAY = [
+    r"(?m)^[ |]* (error|warns)  .*\n(?:[ |]* {10}.*\n)*",
+    r"(?m)^   > .*$",
+    r"(?m)\b\w+Error: .*$",
+    r"(?m)^   \.\.\.Object /.*$",  # lesson 5
+    r"Could not locate class|my own text",  # lessons 4 and 17
+    r"python -m pip install -r",  # lesson 16
+    r"(?s)一个工作进程停止了：.*?(?=\n   ok)",  # lesson 12
+]
+ENGLISH = re.compile(
+    r"(?<![\w./`'\"=\\-])[A-Za-z]?[a-z']+,?(?: [a-z']+,?)+(?![\w./(=])"
+)
+
+
+def not_in_chinese(printed):
+    """Return the English sentences of our own in what was printed in Chinese.
+
+    That is what the catalogue would translate, and where there are two English words.
+    """
+    # Names of models and of files, in quotes, are no words.
+    printed = re.sub(r"'[\w.]+'", "", printed)
+    for pattern in OTHERS_SAY:
+        printed = re.sub(pattern, "", printed)
+    lines = zip(
+        printed.split("\n"), language.translate_output(printed).split("\n"), strict=True
+    )
+    return [one for one, again in lines if one != again or ENGLISH.search(one)]
 
 
 def pytest_addoption(parser):

@@ -16,6 +16,7 @@ from conftest import (
     ROOT,
     Folder,
     need,
+    not_in_chinese,
     numbers,
     start_and_read_until,
     stop_in_the_middle,
@@ -40,11 +41,13 @@ def test_a_lesson_10_that_was_killed_goes_on_and_one_that_has_ended_begins_anew(
     process, _ = start_and_read_until(folder, SCRIPT, "Epoch 4/10", *FEW)
     process.kill()
     process.communicate()
-    goes_on = folder.run_prepared(SCRIPT, *FEW)
+    goes_on = folder.run_prepared(SCRIPT, *FEW, "--language", "zh")
     assert (goes_on.returncode, goes_on.stderr) == (0, "")
-    (done,) = numbers(r"(\d+) of 10 epochs are done", goes_on.stdout)
+    assert not_in_chinese(goes_on.stdout) == []
+    assert goes_on.stdout.count("\n   | 第 10 课：") == 2
+    (done,) = numbers(r"已训练 (\d+) 个周期", goes_on.stdout)
     assert done >= 3
-    assert f"Epoch {int(done)}/10" not in goes_on.stdout.split("3. Kill")[0]
+    assert f"Epoch {int(done)}/10" not in goes_on.stdout.split("3. 强制终止")[0]
     begins_anew = folder.run_prepared(SCRIPT, *FEW, "--train-only")
     assert "\n   0 of 10 epochs are done." in begins_anew.stdout
     assert "3. Kill" not in begins_anew.stdout

@@ -8,7 +8,7 @@ import lesson  # noqa: F401  starts TensorFlow quietly
 
 import keras
 import pytest
-from conftest import ROOT, numbers
+from conftest import ROOT, not_in_chinese, numbers
 
 SCRIPT = "16_other_frameworks.py"
 
@@ -60,8 +60,8 @@ def test_keras_on_numpy_needs_jax():
 @pytest.mark.parametrize(
     "package, name, rest",
     [
-        ("jax", "JAX", "ok     logits"),
-        ("tf2onnx", "tf2onnx", "ok     Adam has made 20 steps"),
+        ("jax", "JAX", "ok     模型的输出（logits）"),
+        ("tf2onnx", "tf2onnx", "ok     Adam 已完成 20 个训练步"),
     ],
 )
 def test_without_a_package_lesson_16_does_the_rest(
@@ -71,12 +71,15 @@ def test_without_a_package_lesson_16_does_the_rest(
     (tmp_path / "sitecustomize.py").write_text(
         f"import sys; sys.modules[{package!r}] = None"
     )
-    finished = shared_folder.run(SCRIPT, "--samples", "320", PYTHONPATH=str(tmp_path))
+    finished = shared_folder.run(
+        SCRIPT, "--samples", "320", "--language", "zh", PYTHONPATH=str(tmp_path)
+    )
     assert finished.returncode == 0
     assert finished.stderr == ""
-    text = " ".join(finished.stdout.split())
-    assert f"{name} is not installed: this step is left out. Install it with:" in text
-    assert "pip install -r requirements-other.txt" in text
+    text = "".join(finished.stdout.split())
+    assert f"没有安装{name}，跳过这一步。安装命令：" in text
+    assert "pipinstall-rrequirements-other.txt" in text
+    assert not_in_chinese(finished.stdout) == []
     assert rest in finished.stdout
 
 
