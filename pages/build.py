@@ -7,7 +7,8 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
-from pages import chinese, readme, source
+import language
+from pages import readme, source
 from pages.readme import ROOT
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -126,13 +127,13 @@ class Language:
 
     def prose(self, text):
         """Return a comment as HTML, in this language if chinese.po has it."""
-        translated = chinese.prose(text) if self.name == "zh" else text
+        translated = language.entries("prose").get(text) if self.name == "zh" else text
         html = self.markdown(translated or text, inline=True)
         return html if translated else Markup(f'<span lang="en">{html}</span>')
 
     def title(self, text):
         """Return a title without the number of the lesson, which stands beside it."""
-        translated = chinese.prose(text) if self.name == "zh" else None
+        translated = language.entries("prose").get(text) if self.name == "zh" else None
         text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", translated or text)
         return text[0].upper() + text[1:].rstrip(".\u3002")
 
@@ -142,7 +143,7 @@ class Language:
 
     def printed(self, text):
         """Return what a lesson prints, in this language, with its marks in colour."""
-        text = chinese.printed(text) if self.name == "zh" else text
+        text = language.translate_output(text) if self.name == "zh" else text
         html = MARK.sub(r'   <b class="\1">\1</b>', str(escape(text)))
         return Markup(WIDE.sub(r'<span class="two">\g<0></span>', html))
 
@@ -152,7 +153,7 @@ class Language:
         for step in script.steps:
             for line in [line for row in step.rows for line in row.lines]:
                 if self.name == "zh" and line.prose:
-                    translated = chinese.prose(line.prose) or line.prose
+                    translated = language.entries("prose").get(line.prose, line.prose)
                     lines[line.number - 1] = line.text.replace(line.prose, translated)
         highlighted = readme.highlighted("\n".join(lines) + "\n")
         return {number: Markup(line) for number, line in enumerate(highlighted, 1)}

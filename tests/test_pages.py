@@ -229,9 +229,6 @@ def test_the_code_on_a_page_is_that_of_the_file(seen, language):
         assert shown == wanted, name
 
 
-@pytest.mark.skipif(
-    not (ROOT / "chinese.po").exists(), reason="chinese.po is not there yet"
-)
 def test_the_prose_of_a_lesson_is_chinese_on_its_chinese_page(seen):
     for name in SCRIPTS:
         assert seen["zh", name.removesuffix(".py")]["english"] == [], name
