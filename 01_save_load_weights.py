@@ -13,6 +13,7 @@ import data
 import models
 
 import keras
+import numpy as np
 
 args = lesson.arguments(__doc__, model=True)  # reads --model and --samples
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
@@ -53,8 +54,9 @@ lesson.step(3, "Load them into a fresh model")
 # A fresh model starts from random numbers: it can only guess, one of ten digits.
 # `models.compiled` builds it and compiles it as in step 1.
 loaded_model = models.compiled(args.model)
-loss, accuracy = loaded_model.evaluate(x_test, y_test, verbose=0)
-lesson.check(f"a fresh model guesses: {accuracy:.1%} right", accuracy < 0.25)
+digits = np.argmax(loaded_model(x_test), axis=1)  # those with the highest score
+right = np.mean(digits == y_test)
+lesson.check(f"a fresh model guesses: {right:.1%} right", right < 0.25)
 
 # Keras warns, because of the optimizer: see step 5. The weights are loaded.
 with lesson.expect_warning("Skipping variable loading for optimizer"):
