@@ -1,0 +1,86 @@
+"""What a model file is: one function for each kind, in a list. See what_is.py.
+
+A function gets the path and a Description. It looks whether the file is of its kind, returns
+False if not, else fills the Description and returns True. To add a kind, write such a
+function, put it into the list, and write a test.
+"""
+
+from pathlib import Path
+
+from model_files import keras_files as keras
+from model_files import not_models
+from model_files import other_files as other
+from model_files import tensorflow_files as tensorflow
+from model_files import zips
+from model_files.description import Description, shorten
+
+# The first that takes a file describes it.
+KINDS_OF_FILES = [
+    not_models.empty_file,
+    not_models.web_page,
+    not_models.git_lfs_pointer,
+    keras.keras_file,
+    keras.weights_file,
+    keras.h5_model,
+    keras.h5_weights,
+    keras.other_hdf5,
+    keras.sharded_weights,
+    tensorflow.checkpoint,
+    tensorflow.saved_model,
+    tensorflow.frozen_graph,
+    other.litert,
+    other.tensorflow_js,
+    other.onnx_file,
+    other.numpy_arrays,
+    other.numpy_array,
+    not_models.pytorch_file,
+    not_models.pickle_file,
+    not_models.zip_archive,
+    not_models.tar_archive,
+    not_models.unknown_file,
+]
+KINDS_OF_FOLDERS = [
+    tensorflow.saved_model,
+    tensorflow.checkpoint,
+    other.tensorflow_js,
+    not_models.folder_of_files,
+]
+
+
+def describe(path):
+    """Return the Description of a file, a folder, or the prefix of a checkpoint.
+
+    It reads in this process: a damaged HDF5 file may end it. See reader.py.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    text = str(path)
+    path = Path(path)
+    about = Description(text)
+    if path.is_dir():
+        kinds = KINDS_OF_FOLDERS
+    elif path.exists() and not path.is_file():
+        about.refuse("It is neither a file nor a folder.")
+        return about
+    elif path.exists():
+        kinds = KINDS_OF_FILES
+    else:
+        kinds = [tensorflow.checkpoint]  # its prefix is the name of no file
+    try:
+        if any(kind(path, about) for kind in kinds):
+            return about
+    except zips.Refused as error:
+        about.refuse(str(error))
+        return about
+    except PermissionError as error:
+        about.refuse(f"It cannot be read: {error.strerror}.")
+        return about
+    # Anything can come out of a library that reads a damaged file.
+    except Exception as error:  # noqa: BLE001
+        about.what = about.what or "It looks like a model file."
+        reason = shorten(error, 120) or type(error).__name__
+        about.refuse(f"It is damaged or not complete: {reason}. Take another copy.")
+        about.can, about.code = [], []
+        return about
+    raise FileNotFoundError(text)

@@ -1,0 +1,280 @@
+"""What the configuration of a Keras model says, read as JSON: nothing in it is run."""
+
+import importlib.util
+import json
+import math
+import re
+from pathlib import Path
+
+from model_files.arrays import shape_text
+from model_files.description import shorten, some
+
+# They draw random numbers, whose state no file of Keras has.
+RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
+OWN_CODE = "my_code"  # the name of the reader's own file in the lines to type
+
+
+def parse(text):
+    """Return the JSON of a configuration.
+
+    Raises:
+        ValueError: it is no JSON, or is nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("its JSON text is nested too deep: Keras writes none so") from None
+
+
+def parts(config):
+    """Yield each dict in a configuration, from the outside in."""
+    waiting = [config]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            waiting.extend(reversed(item))
+
+
+def layers_of(model):
+    """Return the dicts of a model's layers; none for a class of its own."""
+    config = model.get("config")
+    if isinstance(config, list):  # Sequential before Keras 2.3
+        return config
+    layers = config.get("layers") if isinstance(config, dict) else None
+    return layers if isinstance(layers, list) else []
+
+
+def layer_row(layer):
+    """Return the row of a layer in the table, without its arrays."""
+    config = layer.get("config")
+    name = config.get("name") if isinstance(config, dict) else None
+    kind = str(layer.get("class_name"))
+    inner = layers_of(layer)
+    if inner:
+        kind += f" of {len(inner)} layers"
+    return {"name": str(name or layer.get("name")), "kind": kind}
+
+
+def add_layers(about, rows):
+    """Fill the table.
+
+    Args:
+        about: the Description.
+        rows: list of (dict with `name` and `kind`, list of Array).
+    """
+    for row, arrays in rows:
+        shapes = [str(array) for array in arrays]
+        size = sum(array.size for array in arrays)
+        about.layers.append({**row, "arrays": shapes, "parameters": size})
+    total = sum(row["parameters"] for row in about.layers)
+    about.facts["parameters"] = total
+    kinds = sorted({array.dtype for _, arrays in rows for array in arrays})
+    about.facts["dtype"] = kinds
+    if total:
+        about.contents.append(f"{total:,} parameters, {some(kinds, 3)}.")
+
+
+def name_of(thing):
+    """Return how a loss, an optimizer or a metric is called in a configuration."""
+    if isinstance(thing, list):
+        return ", ".join(name_of(item) for item in thing)
+    if not isinstance(thing, dict):
+        return shorten(thing, 60).rpartition(">")[2]
+    if "class_name" not in thing:
+        return ", ".join(name_of(item) for item in thing.values())
+    if thing["class_name"] == "function":
+        return name_of(thing.get("config"))
+    return name_of(thing["class_name"])
+
+
+def add_training(about, training, steps, arrays):
+    """Say how the model was compiled, and how far it was trained.
+
+    Args:
+        about: the Description.
+        training: dict with `loss` and the optimizer, or None.
+        steps: int, the optimizer's counter, or None.
+        arrays: how many arrays with a state the optimizer has.
+    """
+    state = steps is not None and (arrays > 0 or steps > 0)
+    about.facts.update(steps=steps, optimizer_state=state)
+    if not training:
+        about.contents.append("It was not compiled: no loss, no optimizer.")
+        return
+    optimizer = training.get("optimizer", training.get("optimizer_config"))
+    about.facts["loss"] = name_of(training.get("loss"))
+    about.facts["optimizer"] = name_of(optimizer)
+    about.contents.append(f"Loss: {about.facts['loss']}.")
+    say_state(about, about.facts["optimizer"], steps, state)
+
+
+def say_state(about, optimizer, steps, state):
+    """Say whether the optimizer's state is there."""
+    if steps == 0:
+        about.contents.append(f"Optimizer: {optimizer}; not a step of training so far.")
+    elif state:
+        count = "1 step (batch)" if steps == 1 else f"{steps:,} steps (batches)"
+        about.contents.append(f"Optimizer: {optimizer}, with its state after {count}.")
+    else:
+        about.contents.append(f"Optimizer: {optimizer}; its state is not in the file.")
+
+
+def keras_names():
+    """Return the names of all layers, losses and so on that the installed Keras has.
+
+    They are read from the text of its modules: to import Keras takes seconds.
+    """
+    names = set()
+    spec = importlib.util.find_spec("keras")
+    folder = Path(spec.submodule_search_locations[0]) if spec else Path()
+    for module in (".", "activations", "initializers", "layers", "losses", "metrics",
+                   "optimizers", "optimizers/schedules", "regularizers", "constraints",
+                   "models", "dtype_policies", "quantizers", "random"):
+        path = folder / module / "__init__.py"
+        if path.is_file():
+            text = path.read_text(encoding="utf-8")
+            names.update(re.findall(r"(?:import|as) (\w+)", text))
+    return names
+
+
+# Keras 2 wrote these names, or Keras writes them for what is no class of yours.
+OTHER_NAMES = {"Functional", "Model", "Policy", "TensorShape", "__tuple__", "function"}
+OTHER_NAMES |= {"DTypePolicy", "SeedGenerator", "__tensor__", "__numpy__", "__keras_tensor__"}
+OTHER_NAMES |= {"slice", "__ellipsis__", "MeanMetricWrapper", "LossFunctionWrapper"}
+
+
+def own_names(config):
+    """Return a dict from the names of classes and functions that are not Keras's own
+    to the package that they come from ("" if it is the reader's program)."""
+    known = keras_names() | OTHER_NAMES
+    found = {}
+    for part in parts(config):
+        name, module = part.get("class_name"), part.get("module")
+        if not isinstance(name, str):
+            continue
+        inner = part.get("config")
+        if name == "function" and isinstance(inner, str):
+            name = inner
+            module = module if module != "builtins" else None
+        if name.startswith("__"):
+            continue
+        if isinstance(module, str):
+            package = module.partition(".")[0]
+            if package in ("keras", "builtins", "tf_keras", "tensorflow"):
+                continue
+            if package.startswith("keras_"):
+                found[name.rpartition(">")[2]] = package
+                continue
+        elif ">" not in name and name in known:
+            continue
+        elif module is None and part.get("registered_name") in (None, "function") and (
+            ">" not in name and name.islower()
+        ):
+            continue  # "relu", say
+        found[name.rpartition(">")[2]] = ""
+    return found
+
+
+def add_needs(about, config):
+    """Say what has to be there before the model can be loaded.
+
+    Returns:
+        list of str: the names of the reader's own classes and functions.
+    """
+    names = own_names(config)
+    own = sorted(name for name, package in names.items() if not package)
+    about.facts["own_classes"] = own
+    for package in sorted(set(names.values()) - {""}):
+        about.needs.append(f"The package {shorten(package, 60)} (pip install).")
+    if own:
+        about.needs.append(
+            f"Code that is not in the file: the class or function {some(own)}. Its name is "
+            "all that the file has. Import it from the program that made the model."
+        )
+    kinds = {part.get("class_name") for part in parts(config)}
+    if kinds & {"Lambda", "__lambda__"}:
+        about.facts["code_in_file"] = True
+        about.needs.append(
+            "A Lambda layer: a piece of Python that is in the file, and can do anything to "
+            "your computer. Keras refuses it. Only if you wrote the file yourself, load "
+            "it with safe_mode=False."
+        )
+    if "TFSMLayer" in kinds:
+        about.facts["code_in_file"] = True
+        about.needs.append(
+            "A SavedModel (TFSMLayer), which can write files when it is loaded. Keras "
+            "refuses it. Only if you wrote the file yourself, load it with safe_mode=False."
+        )
+    return own
+
+
+def random_layers(config):
+    """Return the names of the layers that draw random numbers."""
+    names = []
+    for part in parts(config):
+        if RANDOM.match(str(part.get("class_name"))) and "initializers" not in str(
+            part.get("module")
+        ):
+            inner = part.get("config")
+            if isinstance(inner, dict) and "name" in inner:
+                names.append(str(inner["name"]))
+    return names
+
+
+def input_shapes(model):
+    """Return a list of (shape, dtype) for the inputs, or [] if they are not in the file.
+
+    The shape has a 1 for the batch, and 32 where any size will do.
+    """
+    found = []
+    for layer in layers_of(model):
+        config = layer.get("config")
+        if not isinstance(config, dict):
+            continue
+        shape = config.get("batch_shape", config.get("batch_input_shape"))
+        if layer.get("class_name") == "InputLayer" or (not found and shape):
+            found.append((shape, config.get("dtype")))
+        if model.get("class_name") == "Sequential":
+            break
+    if not found and isinstance(model.get("build_config"), dict):
+        found.append((model["build_config"].get("input_shape"), None))
+    result = []
+    for shape, dtype in found:
+        sizes = isinstance(shape, list) and shape
+        if not sizes or not all(n is None or type(n) is int for n in shape):
+            return []
+        full = [1 if shape[0] is None else shape[0]]
+        full += [32 if size is None else size for size in shape[1:]]
+        if not 0 < math.prod(full) < 10_000_000:
+            return []
+        kind = dtype if dtype in ("float32", "float64", "int32", "int64") else "float32"
+        result.append((shape_text(full), kind))
+    return result
+
+
+def data_lines(shapes):
+    """Return lines of Python that make a batch `x` of zeros with the right shapes."""
+    arrays = [f'np.zeros({shape}, "{dtype}")' for shape, dtype in shapes]
+    if not arrays:
+        return []
+    value = arrays[0] if len(arrays) == 1 else f"[{', '.join(arrays)}]"
+    return ["import numpy as np", f"x = {value}  # your data"]
+
+
+def own_lines(own):
+    """Return the lines that import the reader's classes, and the argument for Keras.
+
+    A name that is no name in Python (the file is somebody else's) is left out.
+    """
+    names = [name for name in own if name.isidentifier() and name.isascii()]
+    if not names:
+        return [], ""
+    entries = ", ".join(f'"{name}": {name}' for name in names)
+    lines = [
+        f"from {OWN_CODE} import {', '.join(names)}  # your own file",
+        f"own = {{{entries}}}",
+    ]
+    return lines, ", custom_objects=own"
