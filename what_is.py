@@ -36,7 +36,9 @@ def keras_version(text):
     """Return the second number of a version of Keras 3; KERAS_2 for one of Keras 2."""
     found = re.fullmatch(r"(2|3)\.(\d{1,3})(\.\d{1,3})?", text)
     if not found:
-        raise argparse.ArgumentTypeError(f"must be a version such as 3.12, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be a version such as 3.12, not {text!r}"
+        )
     return int(found[2]) if found[1] == "3" else KERAS_2
 
 
@@ -83,42 +85,59 @@ def main():
 
 def answer(said, args):
     """Return whether what was asked for could be done, and sentences about it."""
-    if args.version == KERAS_2:
-        return False, [
-            "Keras 2 reads no .keras or .h5 file of Keras 3. Build the model there, and load "
-            "weights: model.save_weights(...) of Keras 3, without the optimizer's state."
-        ]
-    if not said["usable"]:
-        return False, ["Not converted: see what is wrong with it."]
-    needed = said["facts"].get("needs_keras")
+    obstacle = obstacle_to(said, args)
+    if obstacle:
+        return False, [obstacle]
     if not args.convert:
-        return say_version(needed, args)
-    if said["kind"] == "keras" and args.version is None:
-        return False, ["It is a .keras file already. For an older Keras: --for VERSION."]
-    convertible = said["kind"] in ("keras2.h5", "keras2.savedmodel", "h5", "keras")
-    if not convertible and not said["facts"].get("dense"):
-        return False, ["Not converted: this kind of file does not become a .keras file."]
-    if said["facts"].get("own_classes"):
-        names = ", ".join(said["facts"]["own_classes"])
-        return False, [f"Not converted: it needs your code, {names}. Load it with the lines "
-                       "below in your program, and save it there as .keras."]
-    if said["facts"].get("code_in_file"):
-        return False, ["Not converted: it has code in it, which is not run here."]
+        return say_version(said["facts"].get("needs_keras"), args)
     from model_files import convert  # noqa: PLC0415  it starts TensorFlow
 
     try:
-        return True, convert.convert(said["path"], said["kind"], args.convert, args.version)
+        return True, convert.convert(
+            said["path"], said["kind"], args.convert, args.version
+        )
     except ValueError as error:
         return False, [f"Not converted: {error}"]
     except OSError as error:
-        return False, [f"Not converted: {args.convert} cannot be written: {error.strerror}."]
+        return False, [
+            f"Not converted: {args.convert} cannot be written: {error.strerror}."
+        ]
+
+
+def obstacle_to(said, args):
+    """Return a sentence on why something cannot be done; None if it can be tried."""
+    facts = said["facts"]
+    kinds = ("keras", "h5", "keras2.h5", "keras2.savedmodel")
+    is_kind = said["kind"] in kinds or facts.get("dense")
+    own = ", ".join(facts.get("own_classes", []))
+    reasons = {
+        "Keras 2 reads no .keras or .h5 file of Keras 3. Build the model there, and give it "
+        "the weights, model.save_weights(...) of Keras 3: without the optimizer's state.": (
+            args.version == KERAS_2
+        ),
+        "Not converted: see what is wrong with it.": not said["usable"],
+        "Not converted: this kind of file does not become a .keras file. The lines above "
+        "say how to use it.": args.convert and not is_kind,
+        "It is a .keras file already. For an older Keras: --for VERSION.": (
+            args.convert and said["kind"] == "keras" and args.version is None
+        ),
+        f"Not converted: it needs your code, {own}. Load it in your program, with the lines "
+        "above, and save it there as .keras.": args.convert and own,
+        "Not converted: it has code in it, which is not run here.": (
+            args.convert and facts.get("code_in_file")
+        ),
+    }
+    return next((sentence for sentence, applies in reasons.items() if applies), None)
 
 
 def say_version(needed, args):
     """Say whether a version of Keras 3 reads the file as it is."""
     name = f"Keras 3.{args.version}"
     if needed is None:
-        return False, [f"Whether {name} reads it cannot be said: it is no .keras file."]
+        return False, [
+            f"Whether {name} reads it is not known: it is no .keras file. If it can be "
+            "converted, --convert NEW.keras with the same --for writes one."
+        ]
     if needed <= args.version:
         return True, [f"{name} reads the file as it is."]
     return True, [
@@ -129,10 +148,28 @@ def say_version(needed, args):
 
 def show(said, result):
     """Print a description, at most a screenful of it."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # a console that lacks a character
+    sys.stdout.reconfigure(
+        errors="backslashreplace"
+    )  # a console that lacks a character
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
-        console = Console(markup=False, highlight=False, emoji=False, width=88, height=40)
+        console = Console(
+            markup=False, highlight=False, emoji=False, width=88, height=40
+        )
+    with console.capture() as capture:
+        show_sections(console, said)
+        show_layers(console, said["layers"])
+        if said["code"]:
+            console.print("\nType\n")
+            for line in said["code"]:
+                console.print(Text(f"    {line}"), soft_wrap=True)
+        for sentence in result:
+            console.print(Text(f"\n{printable(sentence)}"))
+    for line in capture.get().splitlines():
+        print(line.rstrip())
+
+
+def show_sections(console, said):
     console.print(Text(said["path"], style="bold"), soft_wrap=True)
     console.print()
     grid = Table.grid(padding=(0, 2))
@@ -143,18 +180,12 @@ def show(said, result):
         if key == "problems" and not sentences:
             sentences = ["Nothing was found."]
             if said["facts"].get("checksums") is False:
-                sentences.append("It has no checksums: a changed number would not be noticed.")
-        for sentence in sentences:
-            grid.add_row(Text(title), Text(sentence))
-            title = ""
+                sentences.append(
+                    "It has no checksums: a changed number would not be noticed."
+                )
+        for number, sentence in enumerate(sentences):
+            grid.add_row(Text("" if number else title), Text(sentence))
     console.print(grid)
-    show_layers(console, said["layers"])
-    if said["code"]:
-        console.print("\nType\n")
-        for line in said["code"]:
-            console.print(Text(f"    {line}"), soft_wrap=True)
-    for sentence in result:
-        console.print(Text(f"\n{sentence}"), soft_wrap=True)
 
 
 def show_layers(console, layers):
@@ -166,7 +197,9 @@ def show_layers(console, layers):
     table.add_column("parameters", justify="right")
     most = max(6, console.height - 28)
     for row in layers[:most]:
-        shapes = ", ".join(row["arrays"][:4]) + (", ..." if len(row["arrays"]) > 4 else "")
+        shapes = ", ".join(row["arrays"][:4]) + (
+            ", ..." if len(row["arrays"]) > 4 else ""
+        )
         cells = [Text(row[key][:60]) for key in ("name", "kind")]
         table.add_row(*cells, Text(shapes[:80]), Text(f"{row['parameters']:,}"))
     console.print()

@@ -7,11 +7,17 @@ function, put it into the list, and write a test.
 
 from pathlib import Path
 
-from model_files import keras_files as keras
-from model_files import not_models
-from model_files import other_files as other
-from model_files import tensorflow_files as tensorflow
-from model_files import zips
+from model_files import (
+    checkpoints,
+    graphs,
+    h5_files,
+    keras_files,
+    litert,
+    not_models,
+    other_files,
+    tensorflow_js,
+    zips,
+)
 from model_files.description import Description, shorten
 
 # The first that takes a file describes it.
@@ -19,20 +25,20 @@ KINDS_OF_FILES = [
     not_models.empty_file,
     not_models.web_page,
     not_models.git_lfs_pointer,
-    keras.keras_file,
-    keras.weights_file,
-    keras.h5_model,
-    keras.h5_weights,
-    keras.other_hdf5,
-    keras.sharded_weights,
-    tensorflow.checkpoint,
-    tensorflow.saved_model,
-    tensorflow.frozen_graph,
-    other.litert,
-    other.tensorflow_js,
-    other.onnx_file,
-    other.numpy_arrays,
-    other.numpy_array,
+    keras_files.keras_file,
+    keras_files.sharded_weights,
+    keras_files.weights_file,
+    h5_files.h5_model,
+    h5_files.h5_weights,
+    h5_files.other_hdf5,
+    checkpoints.checkpoint,
+    graphs.saved_model,
+    graphs.frozen_graph,
+    litert.litert,
+    tensorflow_js.tensorflow_js,
+    other_files.onnx_file,
+    other_files.numpy_arrays,
+    other_files.numpy_array,
     not_models.pytorch_file,
     not_models.pickle_file,
     not_models.zip_archive,
@@ -40,9 +46,9 @@ KINDS_OF_FILES = [
     not_models.unknown_file,
 ]
 KINDS_OF_FOLDERS = [
-    tensorflow.saved_model,
-    tensorflow.checkpoint,
-    other.tensorflow_js,
+    graphs.saved_model,
+    checkpoints.checkpoint,
+    tensorflow_js.tensorflow_js,
     not_models.folder_of_files,
 ]
 
@@ -66,18 +72,18 @@ def describe(path):
     elif path.exists():
         kinds = KINDS_OF_FILES
     else:
-        kinds = [tensorflow.checkpoint]  # its prefix is the name of no file
+        kinds = [checkpoints.checkpoint]  # its prefix is the name of no file
     try:
         if any(kind(path, about) for kind in kinds):
             return about
-    except zips.Refused as error:
+    except zips.RefusedError as error:
         about.refuse(str(error))
         return about
     except PermissionError as error:
         about.refuse(f"It cannot be read: {error.strerror}.")
         return about
     # Anything can come out of a library that reads a damaged file.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         about.what = about.what or "It looks like a model file."
         reason = shorten(error, 120) or type(error).__name__
         about.refuse(f"It is damaged or not complete: {reason}. Take another copy.")

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from model_files.description import some
+
+import numpy as np
 
 VALUES_READ = 1_000_000_000  # bytes; a description must not take minutes
 PIECE = 50_000_000

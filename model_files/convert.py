@@ -1,5 +1,6 @@
 """A model file becomes a `.keras` file: written, loaded again, compared, then put in place."""
 
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,8 @@ from model_files import older
 import h5py
 import keras
 import numpy as np
+
+logging.getLogger("absl").setLevel(logging.ERROR)  # Keras says that metrics are new
 
 
 def from_h5(path):
@@ -76,7 +79,7 @@ def convert(path, kind, new, minor=None):
                 made = Path(folder) / "older.keras"
             loaded = keras.models.load_model(made)
             difference = largest_difference(old_model, loaded)
-        except Exception as error:  # Keras raises errors of any kind
+        except Exception as error:  # Keras raises errors of many kinds
             raise ValueError(lesson.headline(error, 400)) from error
         sentences = [f"Written: {new}, {loaded.count_params():,} parameters."]
         if difference is None:
@@ -91,7 +94,9 @@ def convert(path, kind, new, minor=None):
                 f"{difference:.1g})."
             )
         else:
-            sentences.append("It was loaded again, and has the weights of the old file.")
+            sentences.append(
+                "It was loaded again, and has the weights of the old file."
+            )
         sentences += compare_optimizers(model, loaded)
         put(made, new)
     return sentences
@@ -114,7 +119,9 @@ def largest_difference(model, other):
     differences = []
     for output, other_output in zip(outputs, others, strict=True):
         scale = max(1.0, float(np.abs(output).max()))
-        differences.append(float(np.abs(np.subtract(output, other_output)).max()) / scale)
+        differences.append(
+            float(np.abs(np.subtract(output, other_output)).max()) / scale
+        )
     return max(differences)
 
 
@@ -134,7 +141,9 @@ def compare_optimizers(model, loaded):
     if not same or any(np.any(a != b) for a, b in zip(*states, strict=True)):
         raise ValueError("the optimizer's state did not come back: not kept.")
     name = type(model.optimizer).__name__
-    return [f"The state of its optimizer, {name}, is in it: training goes on at step {steps:,}."]
+    return [
+        f"The state of its optimizer, {name}, is in it: training goes on at step {steps:,}."
+    ]
 
 
 def put(made, new):

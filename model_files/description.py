@@ -89,8 +89,13 @@ def some(names, count=8):
     return ", ".join(names[:count]) + more
 
 
-def quoted(path):
-    """Return a path as a literal of Python, with slashes that Windows takes, too."""
-    text = Path(path).as_posix() + ("/" if str(path).endswith("/") else "")
-    plain = text.isprintable() and '"' not in text and "\\" not in text
+def literal(text):
+    """Return a name from a file as a string of Python, which stays on its line."""
+    plain = text.isprintable() and not set('"\\') & set(text)
     return f'"{text}"' if plain else repr(text)
+
+
+def quoted(path):
+    """Return a path as a string of Python, with slashes, which Windows takes, too."""
+    text = Path(path).as_posix()
+    return literal(f"{text}/" if str(path).endswith("/") else text)

@@ -11,6 +11,11 @@ OBJECTS = 100_000  # groups and arrays in one file
 TEXT = 64_000_000  # bytes of one attribute
 
 
+def is_hdf5(path):
+    with open(path, "rb") as file:
+        return file.read(8) == b"\x89HDF\r\n\x1a\n"
+
+
 def arrays_in(file, about):
     """Return a dict from names to Array, for all that is in a file or group.
 
@@ -55,11 +60,14 @@ def _array(path, dataset, about):
             f"The values of {name} are in another file, which is not opened. Keras writes "
             "no such files: do not use it."
         )
-    elif size and not stored or size > 1000 * stored:
+    elif size > 1000 * stored:
         about.refuse(
             f"{name} has the shape {array}, and only {stored:,} bytes of values are there."
         )
-    elif not dataset.chunks or math.prod(dataset.chunks) * dataset.dtype.itemsize <= PIECE:
+    elif (
+        not dataset.chunks
+        or math.prod(dataset.chunks) * dataset.dtype.itemsize <= PIECE
+    ):
         array.values = lambda: _pieces(dataset)
     return array
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from model_files.arrays import shape_text
-from model_files.description import shorten, some
+from model_files.description import quoted, shorten, some
 
 # They draw random numbers, whose state no file of Keras has.
 RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
@@ -23,7 +23,9 @@ def parse(text):
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("its JSON text is nested too deep: Keras writes none so") from None
+        raise ValueError(
+            "its JSON text is nested too deep: Keras writes none so"
+        ) from None
 
 
 def parts(config):
@@ -90,25 +92,25 @@ def name_of(thing):
     return name_of(thing["class_name"])
 
 
-def add_training(about, training, steps, arrays):
+def add_training(about, training, steps, states):
     """Say how the model was compiled, and how far it was trained.
 
     Args:
         about: the Description.
         training: dict with `loss` and the optimizer, or None.
         steps: int, the optimizer's counter, or None.
-        arrays: how many arrays with a state the optimizer has.
+        states: how many arrays with a state the optimizer has.
     """
-    state = steps is not None and (arrays > 0 or steps > 0)
-    about.facts.update(steps=steps, optimizer_state=state)
-    if not training:
+    has_state = steps is not None and (states > 0 or steps > 0)
+    about.facts.update(steps=steps, optimizer_state=has_state)
+    if not isinstance(training, dict):
         about.contents.append("It was not compiled: no loss, no optimizer.")
         return
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     about.facts["loss"] = name_of(training.get("loss"))
     about.facts["optimizer"] = name_of(optimizer)
     about.contents.append(f"Loss: {about.facts['loss']}.")
-    say_state(about, about.facts["optimizer"], steps, state)
+    say_state(about, about.facts["optimizer"], steps, has_state)
 
 
 def say_state(about, optimizer, steps, state):
@@ -127,54 +129,49 @@ def keras_names():
 
     They are read from the text of its modules: to import Keras takes seconds.
     """
-    names = set()
     spec = importlib.util.find_spec("keras")
-    folder = Path(spec.submodule_search_locations[0]) if spec else Path()
-    for module in (".", "activations", "initializers", "layers", "losses", "metrics",
-                   "optimizers", "optimizers/schedules", "regularizers", "constraints",
-                   "models", "dtype_policies", "quantizers", "random"):
-        path = folder / module / "__init__.py"
-        if path.is_file():
-            text = path.read_text(encoding="utf-8")
-            names.update(re.findall(r"(?:import|as) (\w+)", text))
+    if spec is None:
+        return set()
+    names = set()
+    for path in Path(spec.submodule_search_locations[0]).glob("*/**/__init__.py"):
+        if path.parent.name != "src":
+            names.update(re.findall(r"as (\w+)", path.read_text(encoding="utf-8")))
     return names
 
 
 # Keras 2 wrote these names, or Keras writes them for what is no class of yours.
-OTHER_NAMES = {"Functional", "Model", "Policy", "TensorShape", "__tuple__", "function"}
-OTHER_NAMES |= {"DTypePolicy", "SeedGenerator", "__tensor__", "__numpy__", "__keras_tensor__"}
-OTHER_NAMES |= {"slice", "__ellipsis__", "MeanMetricWrapper", "LossFunctionWrapper"}
+OTHER_NAMES = {"Functional", "Model", "Policy", "TensorShape", "function"}
+OTHER_NAMES |= {"DTypePolicy", "MeanMetricWrapper", "LossFunctionWrapper"}
+OWN_PACKAGES = "keras", "builtins", "tf_keras", "tensorflow"
 
 
 def own_names(config):
-    """Return a dict from the names of classes and functions that are not Keras's own
-    to the package that they come from ("" if it is the reader's program)."""
+    """Return the names of classes and functions that are not Keras's own.
+
+    Returns:
+        dict: from the name to the package that it comes from, "" if that is the reader's
+        own program.
+    """
     known = keras_names() | OTHER_NAMES
     found = {}
     for part in parts(config):
-        name, module = part.get("class_name"), part.get("module")
-        if not isinstance(name, str):
-            continue
-        inner = part.get("config")
+        name, module, inner = (
+            part.get(key) for key in ("class_name", "module", "config")
+        )
         if name == "function" and isinstance(inner, str):
-            name = inner
-            module = module if module != "builtins" else None
-        if name.startswith("__"):
+            name, module = inner, None if module == "builtins" else module
+        if not isinstance(name, str) or name.startswith("__"):
             continue
-        if isinstance(module, str):
-            package = module.partition(".")[0]
-            if package in ("keras", "builtins", "tf_keras", "tensorflow"):
-                continue
-            if package.startswith("keras_"):
-                found[name.rpartition(">")[2]] = package
-                continue
-        elif ">" not in name and name in known:
-            continue
-        elif module is None and part.get("registered_name") in (None, "function") and (
-            ">" not in name and name.islower()
+        package, _, short_name = name.rpartition(">")
+        origin = module.partition(".")[0] if isinstance(module, str) else ""
+        if origin.startswith("keras_"):
+            found[short_name] = origin
+        elif origin in OWN_PACKAGES or (
+            package in ("", "Custom") and short_name in known
         ):
-            continue  # "relu", say
-        found[name.rpartition(">")[2]] = ""
+            continue
+        else:
+            found[short_name] = ""
     return found
 
 
@@ -264,17 +261,40 @@ def data_lines(shapes):
     return ["import numpy as np", f"x = {value}  # your data"]
 
 
-def own_lines(own):
-    """Return the lines that import the reader's classes, and the argument for Keras.
+def load_lines(path, own, shapes, more="", then=()):
+    """Return the lines that load a whole model, and predict with it.
 
-    A name that is no name in Python (the file is somebody else's) is left out.
+    Args:
+        path: of the file.
+        own: list of str, the names of the reader's own classes and functions.
+        shapes: what `input_shapes` returns.
+        more: more arguments of load_model.
+        then: lines to type after the model is loaded.
     """
-    names = [name for name in own if name.isidentifier() and name.isascii()]
-    if not names:
-        return [], ""
-    entries = ", ".join(f'"{name}": {name}' for name in names)
-    lines = [
-        f"from {OWN_CODE} import {', '.join(names)}  # your own file",
-        f"own = {{{entries}}}",
+    # The file may be somebody else's: what is no name in Python does not get into a line.
+    own = [name for name in own if name.isidentifier() and name.isascii()]
+    data = data_lines(shapes)
+    lines = ["import keras", *data[:1]]
+    arguments = more
+    if own:
+        entries = ", ".join(f'"{name}": {name}' for name in own)
+        lines.append(f"from {OWN_CODE} import {', '.join(own)}  # your own file")
+        lines.append(f"own = {{{entries}}}")
+        arguments += ", custom_objects=own"
+    lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
+    return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
+
+
+def weights_lines(path, build_optimizer):
+    """Return the lines that load weights into a model that the reader's program builds."""
+    lines = build_lines()
+    if build_optimizer:
+        lines.append("model.optimizer.build(model.trainable_variables)")
+    return [*lines, f"model.load_weights({quoted(path)})"]
+
+
+def build_lines():
+    return [
+        f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model",
+        "model = build_model()",
     ]
-    return lines, ", custom_objects=own"

@@ -8,7 +8,16 @@ from pathlib import Path
 from model_files import zips
 from model_files.description import shorten, some
 
-MODEL_NAMES = (".keras", ".h5", ".hdf5", ".tflite", ".onnx", ".pb", ".npz", "model.json")
+MODEL_NAMES = (
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".tflite",
+    ".onnx",
+    ".pb",
+    ".npz",
+    "model.json",
+)
 MEMBERS = 10_000
 
 
@@ -25,7 +34,8 @@ def web_page(path, about):
     if not start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
         return False
     about.is_not_a_model(
-        "html", "A web page (HTML), not a model.",
+        "html",
+        "A web page (HTML), not a model.",
         "The address leads to a page about the file: on that page, look for a link named "
         "Download or Raw.",
     )
@@ -38,7 +48,8 @@ def git_lfs_pointer(path, about):
         return False
     size = start.partition(b"\nsize ")[2].split(b"\n")[0].decode("ascii", "replace")
     about.is_not_a_model(
-        "lfs", "A pointer of Git LFS: three lines of text that stand for a large file.",
+        "lfs",
+        "A pointer of Git LFS: three lines of text that stand for a large file.",
         f"The file itself ({shorten(size, 20)} bytes) was not downloaded: install git-lfs, "
         "then git lfs pull in the repository.",
     )
@@ -53,7 +64,8 @@ def pytorch_file(path, about):
         if not any(name.endswith("data.pkl") for name in archive.namelist()):
             return False
     about.is_not_a_model(
-        "pytorch", "A file of PyTorch, not of TensorFlow or Keras.",
+        "pytorch",
+        "A file of PyTorch, not of TensorFlow or Keras.",
         "Load it with PyTorch: torch.load(path, weights_only=True). Without weights_only it "
         "can run code that is in the file. It was not opened here.",
     )
@@ -63,11 +75,14 @@ def pytorch_file(path, about):
 def pickle_file(path, about):
     """A pickle, known by its first bytes. It is never opened: that would run it."""
     start = head(path)
-    if not (start[:1] == b"\x80" and start[1:2] in b"\x01\x02\x03\x04\x05" and start[1:2]):
+    if not (
+        start[:1] == b"\x80" and start[1:2] in b"\x01\x02\x03\x04\x05" and start[1:2]
+    ):
         return False
     torch = b"torch" in start or start[2:5] == b"\x8a\nl"
     about.is_not_a_model(
-        "pickle", "A pickle, Python's way to store any object"
+        "pickle",
+        "A pickle, Python's way to store any object"
         + (" (perhaps of an old PyTorch)." if torch else "."),
         "To open a pickle runs the program that is in it. It was not opened here. Ask for "
         "the model in another format, .keras say.",
@@ -106,7 +121,9 @@ def tar_archive(path, about):
                 if len(names) > MEMBERS or read > zips.MANY * 20:
                     break
     except tarfile.ReadError:
-        about.refuse("Unpack it (with gunzip, say), and ask about what comes out of it.")
+        about.refuse(
+            "Unpack it (with gunzip, say), and ask about what comes out of it."
+        )
         return True
     about.what = "A tar archive, compressed." if packed else about.what
     _say_what_is_inside(about, names)
@@ -116,7 +133,9 @@ def tar_archive(path, about):
 def _say_what_is_inside(about, names):
     models = [name for name in names if name.lower().endswith(MODEL_NAMES)]
     if models:
-        about.refuse(f"Unpack it first, then ask about what is in it: {some(models, 4)}.")
+        about.refuse(
+            f"Unpack it first, then ask about what is in it: {some(models, 4)}."
+        )
     else:
         about.refuse(f"No model is in it. It has: {some(names, 4) or 'nothing'}.")
 
@@ -135,7 +154,9 @@ def folder_of_files(path, about):
     if models:
         about.refuse(f"Ask about one of the files in it: {some(models, 6)}.")
     else:
-        about.refuse("No model is in it: no saved_model.pb, no checkpoint, no .keras file.")
+        about.refuse(
+            "No model is in it: no saved_model.pb, no checkpoint, no .keras file."
+        )
     return True
 
 
@@ -145,7 +166,9 @@ def unknown_file(path, about):
     try:
         text = start[:2000].decode("utf-8")
     except UnicodeDecodeError as error:
-        text = "" if error.start < len(start[:2000]) - 3 else start[: error.start].decode()
+        text = (
+            "" if error.start < len(start[:2000]) - 3 else start[: error.start].decode()
+        )
     if text and all(c.isprintable() or c.isspace() for c in text):
         about.is_a("text", "A text file.")
         about.refuse(f"It is no model. It begins with: {shorten(text, 60)}")

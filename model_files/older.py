@@ -23,6 +23,19 @@ ENDS = ["input_layers", "output_layers"]  # of a functional model
 ENDS_SINCE = 11  # the only input or output: before, it stood in a list
 
 
+def say_versions(about, config):
+    """Say which versions of Keras refuse a file, from its configuration."""
+    oldest = needs_version(config)
+    about.facts["needs_keras"] = oldest
+    if oldest:
+        about.needs.append(
+            f"Keras 3.{oldest} or newer. Keras 3.{oldest - 1}, older ones and Keras 2 "
+            "refuse the file as it is: see --for."
+        )
+    else:
+        about.needs.append("Keras 3, any version. Keras 2 refuses the file.")
+
+
 def needs_version(config):
     """Return the version that a configuration takes: 15 for Keras 3.15; 0 for any."""
     found = [0]

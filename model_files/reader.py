@@ -65,13 +65,13 @@ def _stop():
 
 def _read(connection):
     """Answer questions until the other side is gone. Runs in the process that reads."""
-    from model_files import describe
+    from model_files import describe  # noqa: PLC0415  only this process needs it
 
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)  # start-up lines of TensorFlow, last words of a crash
     try:
-        import resource
+        import resource  # noqa: PLC0415  Windows has none
 
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
