@@ -14,7 +14,7 @@ import re
 import sys
 from pathlib import Path
 
-from model_files import reader
+from model_files import older, reader
 from model_files.description import printable
 
 from rich.console import Console
@@ -89,7 +89,7 @@ def answer(said, args):
     if obstacle:
         return False, [obstacle]
     if not args.convert:
-        return say_version(said["facts"].get("needs_keras"), args)
+        return say_version(said["facts"], args)
     from model_files import convert  # noqa: PLC0415  it starts TensorFlow
 
     try:
@@ -130,15 +130,20 @@ def obstacle_to(said, args):
     return next((sentence for sentence, applies in reasons.items() if applies), None)
 
 
-def say_version(needed, args):
-    """Say whether a version of Keras 3 reads the file as it is."""
+def say_version(facts, args):
+    """Return whether a version of Keras 3 can have the model, and a sentence about it."""
     name = f"Keras 3.{args.version}"
-    if needed is None:
+    if "needs_keras" not in facts:
         return False, [
-            f"Whether {name} reads it is not known: it is no .keras file. If it can be "
+            f"Whether {name} reads it is not known: it is no file of Keras 3. If it can be "
             "converted, --convert NEW.keras with the same --for writes one."
         ]
-    if needed <= args.version:
+    unknown = older.obstacles(facts.get("new_settings", {}), args.version)
+    if unknown:
+        return False, [
+            f"{name} cannot have this model: it does not know {', '.join(unknown)}."
+        ]
+    if facts["needs_keras"] <= args.version:
         return True, [f"{name} reads the file as it is."]
     return True, [
         f"{name} refuses the file as it is. Write one that it reads: "

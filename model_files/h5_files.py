@@ -7,6 +7,8 @@ from model_files.description import quoted, shorten, some
 
 import h5py
 
+# load_model looks for these among the metrics, and fails.
+SHORT_NAMES = "mse", "mae", "mape", "msle"
 STATE_BY_HAND = """\
 model.compile_from_config(model.get_compile_config())  # with a place for the state
 with h5py.File({path}) as file:
@@ -33,12 +35,13 @@ def h5_model(path, about):
         kc.add_training(about, training, *optimizer_in_h5(file, arrays))
         check_values(about, list(arrays.values()))
     about.facts["checksums"] = False
-    own = kc.add_needs(about, [config, training])
     shapes = kc.input_shapes(config)
     if about.facts["keras_version"].startswith("3."):
+        own = kc.add_needs(about, [config, training])
         older.say_versions(about, config)
         say_what_keras_3_can(about, path, own, shapes)
     else:
+        own = kc.add_needs(about, config)
         about.is_a("keras2.h5", "A whole model of Keras 2 in an HDF5 file, .h5.")
         say_what_keras_2_can(about, path, own, shapes)
     return True
@@ -46,6 +49,16 @@ def h5_model(path, about):
 
 def say_what_keras_3_can(about, path, own, shapes):
     about.can.append("Predict.")
+    if about.facts.get("loss") in SHORT_NAMES:
+        about.needs.append(
+            "compile=False when it is loaded: Keras does not find the short name of its loss, "
+            f"{about.facts['loss']}, which a .keras file may have."
+        )
+        about.can.append(
+            "Go on training, compiled again: model.compile(...), then lesson 3."
+        )
+        about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
+        return
     if not about.facts["optimizer_state"]:
         about.can.append("Go on training, with a fresh optimizer.")
         about.code = kc.load_lines(path, own, shapes, trust(about))

@@ -40,6 +40,17 @@ def parts(config):
             waiting.extend(reversed(item))
 
 
+def strings(thing):
+    """Yield each str in lists and in dicts that are not of a class."""
+    if isinstance(thing, str):
+        yield thing
+    elif isinstance(thing, list):
+        for item in thing:
+            yield from strings(item)
+    elif isinstance(thing, dict) and "class_name" not in thing:
+        yield from strings(list(thing.values()))
+
+
 def layers_of(model):
     """Return the dicts of a model's layers; none for a class of its own."""
     config = model.get("config")
@@ -139,9 +150,18 @@ def keras_names():
     return names
 
 
-# Keras 2 wrote these names, or Keras writes them for what is no class of yours.
-OTHER_NAMES = {"Functional", "Model", "Policy", "TensorShape", "function"}
-OTHER_NAMES |= {"DTypePolicy", "MeanMetricWrapper", "LossFunctionWrapper"}
+# Names that Keras 2 wrote, that Keras writes for what is no class of yours, and those of
+# metrics that are in no module.
+OTHER_NAMES = {
+    "Functional",
+    "Model",
+    "Policy",
+    "TensorShape",
+    "function",
+    "DTypePolicy",
+}
+OTHER_NAMES |= {"MeanMetricWrapper", "LossFunctionWrapper"}
+OTHER_NAMES |= {"accuracy", "acc", "crossentropy", "ce"}
 OWN_PACKAGES = "keras", "builtins", "tf_keras", "tensorflow"
 
 
@@ -155,22 +175,22 @@ def own_names(config):
     known = keras_names() | OTHER_NAMES
     found = {}
     for part in parts(config):
-        name, module, inner = (
-            part.get(key) for key in ("class_name", "module", "config")
-        )
-        if name == "function" and isinstance(inner, str):
-            name, module = inner, None if module == "builtins" else module
+        if "optimizer_config" in part:  # an .h5 file has functions as mere names
+            used = [part.get(key) for key in ("loss", "metrics", "weighted_metrics")]
+            found.update(dict.fromkeys(set(strings(used)) - known, ""))
+        name, module = part.get("class_name"), part.get("module")
+        if name == "function" and isinstance(part.get("config"), str):
+            name = part["config"]
+            module = None if module == "builtins" else module
         if not isinstance(name, str) or name.startswith("__"):
             continue
         package, _, short_name = name.rpartition(">")
         origin = module.partition(".")[0] if isinstance(module, str) else ""
         if origin.startswith("keras_"):
             found[short_name] = origin
-        elif origin in OWN_PACKAGES or (
-            package in ("", "Custom") and short_name in known
+        elif origin not in OWN_PACKAGES and (
+            package not in ("", "Custom") or short_name not in known
         ):
-            continue
-        else:
             found[short_name] = ""
     return found
 

@@ -27,6 +27,7 @@ def say_versions(about, config):
     """Say which versions of Keras refuse a file, from its configuration."""
     oldest = needs_version(config)
     about.facts["needs_keras"] = oldest
+    about.facts["new_settings"] = new_settings(config)
     if oldest:
         about.needs.append(
             f"Keras 3.{oldest} or newer. Keras 3.{oldest - 1}, older ones and Keras 2 "
@@ -47,15 +48,20 @@ def needs_version(config):
     return max(found)
 
 
-def obstacles(config, version):
-    """Return what cannot be said to Keras 3.`version`, as a list of "argument=value"."""
-    found = []
+def new_settings(config):
+    """Return a dict from "argument=value", where it is not as before, to its version."""
+    found = {}
     for part in parts(config):
+        inner = _of_keras(part)
         for name, default, since in NEWS:
-            value = _of_keras(part).get(name, default)
-            if since > version and value != default:
-                found.append(f"{name}={value}")
+            if inner.get(name, default) != default:
+                found[f"{name}={inner[name]}"] = since
     return found
+
+
+def obstacles(settings, version):
+    """Return which of the `new_settings` Keras 3.`version` does not know, as a list."""
+    return [text for text, since in settings.items() if since > version]
 
 
 def write(file, new_file, version):
@@ -67,10 +73,9 @@ def write(file, new_file, version):
     with zipfile.ZipFile(file) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(contents["config.json"])
-    if obstacles(config, version):
-        raise ValueError(
-            f"Keras 3.{version} does not know {', '.join(obstacles(config, version))}."
-        )
+    unknown = obstacles(new_settings(config), version)
+    if unknown:
+        raise ValueError(f"Keras 3.{version} does not know {', '.join(unknown)}.")
     for part in parts(config):
         inner = _of_keras(part)
         for name, _, since in NEWS:

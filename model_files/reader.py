@@ -28,7 +28,7 @@ def describe_elsewhere(path, seconds=SECONDS):
     if _process is None:
         _start()
     try:
-        _connection.send_bytes(json.dumps(path).encode())
+        _connection.send_bytes(json.dumps([os.getcwd(), path]).encode())
         if not _connection.poll(seconds):
             _stop()
             return _failed(path, f"Reading it was stopped after {seconds} seconds")
@@ -79,9 +79,10 @@ def _read(connection):
         pass
     while True:
         try:
-            path = json.loads(connection.recv_bytes())
+            folder, path = json.loads(connection.recv_bytes())
         except EOFError:
             return
+        os.chdir(folder)  # a path can be a relative one
         try:
             answer = describe(path).clean()
         except FileNotFoundError:
