@@ -55,6 +55,7 @@ SOURCES = [
     *(path.name for path in ROOT.glob("[a-z]*.py")),
     "chinese.po",
     "experiments",
+    "model_files",
     "datasets",
     "web",
 ]

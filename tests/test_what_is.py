@@ -34,17 +34,23 @@ X = np.linspace(0, 1, 16 * 6, dtype="float32").reshape(16, 6)
 Y = np.arange(16) % 3
 
 
-def small_model(*layers):
-    """Return a small trained model; its optimizer has taken one step."""
-    keras.utils.set_random_seed(1)
+def small_model(*layers, trained=True):
+    """Return a small model; its optimizer has taken one step."""
+    keras.utils.set_random_seed(1 if trained else 7)
     middle = layers or [keras.layers.Dense(4, "relu", name="hidden")]
     model = keras.Sequential(
         [keras.Input((6,)), *middle, keras.layers.Dense(3, name="logits")], name="small"
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
-    model.fit(X, Y, batch_size=16, verbose=0)
+    if trained:
+        model.fit(X, Y, batch_size=16, verbose=0)
     return model
+
+
+def fresh_model():
+    """Return the same model with other weights, as a reader's program builds it."""
+    return small_model(trained=False)
 
 
 def graph_function(model):
@@ -76,6 +82,19 @@ def files(tmp_path_factory):
         '{"format": "graph-model", "modelTopology": {"node": []}, "weightsManifest": []}'
     )
     return folder, model
+
+
+@pytest.fixture(scope="session")
+def never_interrupted():
+    """The weights after one more step."""
+    model = small_model()
+    model.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+    return model.get_weights()
+
+
+def assert_same(weights, others):
+    for weight, other in zip(weights, others, strict=True):
+        np.testing.assert_array_equal(weight, other)
 
 
 def said(path, seconds=reader.SECONDS):
@@ -158,7 +177,7 @@ def test_what_it_says_to_type_predicts_as_the_saved_model(files, name, monkeypat
     folder, model = files
     monkeypatch.chdir(folder)  # the paths are relative ones, as a user types them
     about = said(name)
-    names = typed(about, build_model=small_model)
+    names = typed(about, build_model=fresh_model)
     wanted = model(np.zeros((1, 6), "float32"))
     if "predictions" in names:
         predictions = as_array(names["predictions"])
@@ -177,7 +196,9 @@ TRAINED = [
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_where_it_says_that_training_goes_on_it_does_so_to_the_last_bit(files, name):
+def test_where_it_says_that_training_goes_on_it_does_so_to_the_last_bit(
+    files, never_interrupted, name
+):
     folder, _ = files
     about = said(folder / name)
     assert any("Go on training" in sentence for sentence in about["can"])
@@ -185,20 +206,9 @@ def test_where_it_says_that_training_goes_on_it_does_so_to_the_last_bit(files, n
         assert about["facts"]["steps"] == 1
         assert about["facts"]["optimizer_state"]
 
-    def other_weights():
-        keras.utils.set_random_seed(7)
-        model = keras.models.clone_model(small_model())
-        models.compile_classifier(model)
-        return model
-
-    resumed = typed(about, build_model=other_weights)["model"]
-    never_interrupted = small_model()
-    for model in resumed, never_interrupted:
-        model.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
-    for weight, other in zip(
-        resumed.get_weights(), never_interrupted.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(weight, other)
+    resumed = typed(about, build_model=fresh_model)["model"]
+    resumed.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+    assert_same(resumed.get_weights(), never_interrupted)
 
 
 def test_layers_loss_optimizer_and_version_are_those_of_the_file(files):
@@ -383,7 +393,7 @@ def test_own_functions_and_short_names_of_losses_are_seen_in_an_h5_file(tmp_path
     model.compile("adam", loss="mse")
     model.save(tmp_path / "mse.h5")
     about = said(tmp_path / "mse.h5")
-    assert "compile=False" in about["needs"][0]
+    assert any("compile=False" in sentence for sentence in about["needs"])
     typed(about)
 
 
@@ -796,7 +806,9 @@ def test_the_script_has_an_answer_to_a_damaged_file_too(files, tmp_path):
 @pytest.mark.parametrize(
     "name", ["functional/model.h5", "sequential/model", "model.h5", "web/model.json"]
 )
-def test_a_file_is_converted_and_predicts_and_trains_as_before(files, tmp_path, name):
+def test_a_file_is_converted_and_predicts_and_trains_as_before(
+    files, never_interrupted, tmp_path, name
+):
     path = KERAS_2 / name if (KERAS_2 / name).exists() else files[0] / name
     about = said(path)
     new = tmp_path / "new.keras"
@@ -809,13 +821,8 @@ def test_a_file_is_converted_and_predicts_and_trains_as_before(files, tmp_path, 
     np.testing.assert_allclose(model(old["x"]), predictions, atol=1e-5)
     assert said(new)["facts"]["steps"] == about["facts"].get("steps")
     if name == "model.h5":
-        resumed, other = old["model"], model
-        for each in resumed, other:
-            each.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
-        for weight, other_weight in zip(
-            resumed.get_weights(), other.get_weights(), strict=True
-        ):
-            np.testing.assert_array_equal(weight, other_weight)
+        model.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+        assert_same(model.get_weights(), never_interrupted)
 
 
 def test_a_new_file_is_never_written_over_another(files, tmp_path):
