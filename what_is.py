@@ -197,15 +197,16 @@ def show_layers(console, layers):
     if not layers:
         return
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for title in "layer", "kind", "shapes of its arrays":
-        table.add_column(title, overflow="fold", max_width=40)
-    table.add_column("parameters", justify="right")
+    columns = ["name", "kind"] if any(row["kind"] for row in layers) else ["name"]
+    for title in [*columns, "shapes of its arrays"]:
+        table.add_column(title, overflow="fold")
+    table.add_column("numbers", justify="right")
     most = max(6, console.height - 28)
     for row in layers[:most]:
         shapes = ", ".join(row["arrays"][:4]) + (
             ", ..." if len(row["arrays"]) > 4 else ""
         )
-        cells = [Text(row[key][:60]) for key in ("name", "kind")]
+        cells = [Text(row[column][:60]) for column in columns]
         table.add_row(*cells, Text(shapes[:80]), Text(f"{row['parameters']:,}"))
     console.print()
     console.print(table)

@@ -31,8 +31,8 @@ KINDS_OF_FILES = [
     h5_files.h5_model,
     h5_files.h5_weights,
     h5_files.other_hdf5,
-    checkpoints.checkpoint,
     graphs.saved_model,
+    checkpoints.checkpoint,
     graphs.frozen_graph,
     litert.litert,
     tensorflow_js.tensorflow_js,
@@ -61,32 +61,37 @@ def describe(path):
     Raises:
         FileNotFoundError: there is no such file.
     """
-    text = str(path)
+    about = Description(str(path))
     path = Path(path)
-    about = Description(text)
-    if path.is_dir():
-        kinds = KINDS_OF_FOLDERS
-    elif path.exists() and not path.is_file():
-        about.refuse("It is neither a file nor a folder.")
-        return about
-    elif path.exists():
-        kinds = KINDS_OF_FILES
-    else:
-        kinds = [checkpoints.checkpoint]  # its prefix is the name of no file
     try:
-        if any(kind(path, about) for kind in kinds):
-            return about
+        found = fill(path, about)
     except zips.RefusedError as error:
+        found = True
         about.refuse(str(error))
-        return about
     except PermissionError as error:
+        found = True
         about.refuse(f"It cannot be read: {error.strerror}.")
-        return about
     # Anything can come out of a library that reads a damaged file.
     except Exception as error:
+        found = True
         about.what = about.what or "It looks like a model file."
         reason = shorten(error, 120) or type(error).__name__
         about.refuse(f"It is damaged or not complete: {reason}. Take another copy.")
+    if not found:
+        raise FileNotFoundError(about.path)
+    if not about.usable:
         about.can, about.code = [], []
-        return about
-    raise FileNotFoundError(text)
+    return about
+
+
+def fill(path, about):
+    """Return whether one of the kinds, which fills the Description, takes a path."""
+    if path.is_dir():
+        kinds = KINDS_OF_FOLDERS
+    elif path.is_file():
+        kinds = KINDS_OF_FILES
+    elif path.exists():
+        raise zips.RefusedError("It is neither a file nor a folder.")
+    else:
+        kinds = [checkpoints.checkpoint]  # its prefix is the name of no file
+    return any(kind(path, about) for kind in kinds)

@@ -31,9 +31,11 @@ TRUST = (
 
 
 def saved_model(path, about):
-    """A SavedModel: its folder, or one of the `.pb` files in it."""
+    """A SavedModel: its folder, or one of the files in it."""
     if path.name in ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb"):
         path = path.parent
+    elif path.parent.name == "variables":
+        path = path.parent.parent
     if not (path / "saved_model.pb").is_file():
         return False
     about.is_a("savedmodel", "A SavedModel, TensorFlow's folder for a computation.")
@@ -114,21 +116,15 @@ def keras_2_metadata(path, graph):
 
 
 def say_metadata(about, metadata):
-    layers = [kc.layer_row(one) for one in kc.layers_of(metadata)]
-    if layers:
-        names = [f"{row['name']} ({row['kind']})" for row in layers]
-        about.contents.append(f"Layers: {some(names, 6)}.")
+    if kc.layers_of(metadata):
+        kc.name_layers(about, metadata)
     else:
         name = shorten(metadata.get("class_name"), 60)
         about.facts["own_classes"] = [name]
         about.needs.append(
             f"To go on training, code that is not in it: the class {name}."
         )
-    training = metadata.get("training_config")
-    if isinstance(training, dict):
-        about.facts["loss"] = kc.name_of(training.get("loss"))
-        about.facts["optimizer"] = kc.name_of(training.get("optimizer_config"))
-        about.contents.append(f"Loss: {about.facts['loss']}.")
+    kc.say_compiled(about, metadata.get("training_config"))
 
 
 def say_variables(about, path, has_optimizer):

@@ -38,6 +38,10 @@ def h5_model(path, about):
     shapes = kc.input_shapes(config)
     if about.facts["keras_version"].startswith("3."):
         own = kc.add_needs(about, [config, training])
+        if not kc.layers_of(config):
+            about.needs.append(
+                "A class that builds its layers in from_config, or loading fails (lesson 4)."
+            )
         older.say_versions(about, config)
         say_what_keras_3_can(about, path, own, shapes)
     else:
@@ -48,7 +52,7 @@ def h5_model(path, about):
 
 
 def say_what_keras_3_can(about, path, own, shapes):
-    about.can.append("Predict.")
+    about.can.append("Predict, if you trust it." if trust(about) else "Predict.")
     if about.facts.get("loss") in SHORT_NAMES:
         about.needs.append(
             "compile=False when it is loaded: Keras does not find the short name of its loss, "
@@ -60,7 +64,11 @@ def say_what_keras_3_can(about, path, own, shapes):
         about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
         return
     if not about.facts["optimizer_state"]:
-        about.can.append("Go on training, with a fresh optimizer.")
+        about.can.append(
+            "Go on training, with a fresh optimizer."
+            if "optimizer" in about.facts
+            else "Go on training, after model.compile(...)."
+        )
         about.code = kc.load_lines(path, own, shapes, trust(about))
         return
     about.can.append(

@@ -71,12 +71,21 @@ def layer_row(layer):
     return {"name": str(name or layer.get("name")), "kind": kind}
 
 
-def add_layers(about, rows):
+def name_layers(about, model):
+    """Say which layers a model has, where their arrays are not known."""
+    rows = map(layer_row, layers_of(model))
+    names = [f"{row['name']} ({row['kind']})" for row in rows]
+    if names:
+        about.contents.append(f"Layers: {some(names, 6)}.")
+
+
+def add_layers(about, rows, word="parameters"):
     """Fill the table.
 
     Args:
         about: the Description.
         rows: list of (dict with `name` and `kind`, list of Array).
+        word: what the numbers are called.
     """
     for row, arrays in rows:
         shapes = [str(array) for array in arrays]
@@ -87,7 +96,7 @@ def add_layers(about, rows):
     kinds = sorted({array.dtype for _, arrays in rows for array in arrays})
     about.facts["dtype"] = kinds
     if total:
-        about.contents.append(f"{total:,} parameters, {some(kinds, 3)}.")
+        about.contents.append(f"{total:,} {word}, {some(kinds, 3)}.")
 
 
 def name_of(thing):
@@ -114,14 +123,31 @@ def add_training(about, training, steps, states):
     """
     has_state = steps is not None and (states > 0 or steps > 0)
     about.facts.update(steps=steps, optimizer_state=has_state)
-    if not isinstance(training, dict):
+    optimizer = say_compiled(about, training)
+    if optimizer is not None:
+        say_state(about, optimizer, steps, has_state)
+    elif has_state and training:
+        about.contents.append(
+            f"The state of an optimizer after {steps:,} steps (batches)."
+        )
+        about.problems.append(
+            "It does not say which optimizer that was, because the model had been saved as "
+            ".h5 before (lesson 3). load_model takes RMSprop, and skips the state."
+        )
+
+
+def say_compiled(about, training):
+    """Say which loss a model was compiled with, and return the optimizer's name or None."""
+    if not isinstance(training, dict) or not training:
         about.contents.append("It was not compiled: no loss, no optimizer.")
-        return
-    optimizer = training.get("optimizer", training.get("optimizer_config"))
+        return None
     about.facts["loss"] = name_of(training.get("loss"))
-    about.facts["optimizer"] = name_of(optimizer)
     about.contents.append(f"Loss: {about.facts['loss']}.")
-    say_state(about, about.facts["optimizer"], steps, has_state)
+    optimizer = training.get("optimizer", training.get("optimizer_config"))
+    if optimizer is None:
+        return None
+    about.facts["optimizer"] = name_of(optimizer)
+    return about.facts["optimizer"]
 
 
 def say_state(about, optimizer, steps, state):
@@ -209,7 +235,7 @@ def add_needs(about, config):
     if own:
         about.needs.append(
             f"Code that is not in the file: the class or function {some(own)}. Its name is "
-            "all that the file has. Import it from the program that made the model."
+            "all that the file has. Import it from the program that made the model (lesson 4)."
         )
     kinds = {part.get("class_name") for part in parts(config)}
     if kinds & {"Lambda", "__lambda__"}:
@@ -301,6 +327,8 @@ def load_lines(path, own, shapes, more="", then=()):
         lines.append(f"from {OWN_CODE} import {', '.join(own)}  # your own file")
         lines.append(f"own = {{{entries}}}")
         arguments += ", custom_objects=own"
+    if "safe_mode" in arguments:
+        lines.append("# Only if you wrote the file yourself: this runs the code in it.")
     lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
     return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
 

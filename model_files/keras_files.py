@@ -41,10 +41,10 @@ def keras_file(path, about):
         config = kc.parse(zips.read(archive, "config.json", TEXT))
         training = config.get("compile_config")
         if damaged or not has_readable_weights(archive, about):
-            kc.add_layers(
-                about, [(kc.layer_row(one), []) for one in kc.layers_of(config)]
-            )
-            kc.add_training(about, training, None, 0)
+            kc.name_layers(about, config)
+            optimizer = kc.say_compiled(about, training)
+            about.contents += [f"Optimizer: {optimizer}."] if optimizer else []
+            about.facts["optimizer_state"] = None
         else:
             content = io.BytesIO(archive.read("model.weights.h5"))
             with h5py.File(content) as file:
@@ -100,7 +100,13 @@ def say_what_models_can(about, config):
     unsafe = about.facts.get("code_in_file")
     about.can.append("Predict, if you trust it." if unsafe else "Predict.")
     random = kc.random_layers(config)
-    if "optimizer" not in about.facts:
+    if "optimizer" not in about.facts and about.facts["optimizer_state"]:
+        about.can.append(
+            "Go on training: model.compile(...) with the optimizer that it had, then "
+            "model.optimizer.build(model.trainable_variables) and model.load_weights(...) "
+            "of this file."
+        )
+    elif "optimizer" not in about.facts:
         about.can.append("Go on training, after model.compile(...).")
     elif not about.facts["optimizer_state"]:
         about.can.append("Go on training, with a fresh optimizer.")
@@ -130,6 +136,10 @@ def weights_file(path, about):
             "layers and how they are connected, is not in it.",
         )
         arrays = hdf5.arrays_in(file, about)
+        if not arrays:
+            about.refuse(
+                "No array is in it. (Is it one of several, with a .weights.json?)"
+            )
         kc.add_layers(about, rows_by_group(file, arrays))
         steps, states = optimizer_in_weights(file, arrays)
         # Keras 2 wrote no learning rate there, and nobody reads its optimizer's state.
@@ -252,7 +262,8 @@ def rows_by_group(file, arrays):
     for group, inside in sorted(groups.items()):
         name = hdf5.text(file[group], "name") if group else None
         path = group.removesuffix("/vars") or "(the model itself)"
-        rows.append(({"name": path, "kind": f'"{name}"' if name else ""}, inside))
+        row = {"name": f"{name} ({path})" if name else path, "kind": ""}
+        rows.append((row, inside))
     return rows
 
 

@@ -24,7 +24,9 @@ MEMBERS = 10_000
 def empty_file(path, about):
     if path.stat().st_size:
         return False
-    about.is_not_a_model("empty", "An empty file.", "Copy or download it again.")
+    about.is_not_a_model(
+        "empty", "An empty file.", "Nothing is in it. Copy or download it again."
+    )
     return True
 
 

@@ -34,7 +34,8 @@ def onnx_file(path, about):
     if not model.graph.node:
         raise ValueError("it has no operations")
     writer = f"{model.producer_name or 'A program that is not named'} {model.producer_version}"
-    about.written_by.append(f"{shorten(writer.strip(), 60)}; it does not say when.")
+    writer = shorten(writer.removesuffix("None").strip(), 60)  # tf2onnx has no Git here
+    about.written_by.append(f"{writer}; it does not say when.")
     names = [node.op_type for node in model.graph.node]
     about.contents.append(
         f"{len(names):,} operations: {some(dict.fromkeys(names), 8)}."

@@ -145,6 +145,7 @@ WRITTEN = {
     "checkpoint/checkpoint.index": ("checkpoint", "A TensorFlow checkpoint"),
     "exported": ("savedmodel", "as model.export of Keras 3 writes it"),
     "exported/saved_model.pb": ("savedmodel", "as model.export of Keras 3 writes it"),
+    "exported/variables/variables.index": ("savedmodel", "as model.export of Keras 3"),
     "model.tflite": ("litert", "A model for LiteRT"),
     "web": ("tfjs", "A layers model for TensorFlow.js"),
     "web/model.json": ("tfjs", "A layers model for TensorFlow.js"),
@@ -395,6 +396,23 @@ def test_own_functions_and_short_names_of_losses_are_seen_in_an_h5_file(tmp_path
     about = said(tmp_path / "mse.h5")
     assert any("compile=False" in sentence for sentence in about["needs"])
     typed(about)
+
+
+def test_a_keras_file_that_has_forgotten_its_optimizer_says_how_to_give_it_back(
+    never_interrupted, tmp_path
+):
+    model = small_model()
+    model.save(tmp_path / "model.h5")
+    model.save(tmp_path / "second.keras")
+    about = said(tmp_path / "second.keras")
+    assert "load_model takes RMSprop" in about["problems"][0]
+    model = typed(about)["model"]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer="adam", loss=loss)
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(tmp_path / "second.keras")
+    model.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+    assert_same(model.get_weights(), never_interrupted)
 
 
 def test_a_lambda_layer_is_called_what_it_is_code(tmp_path):
