@@ -62,18 +62,15 @@ def describe(path):
         FileNotFoundError: there is no such file.
     """
     about = Description(str(path))
-    path = Path(path)
+    found = True
     try:
-        found = fill(path, about)
+        found = fill(Path(path), about)
     except zips.RefusedError as error:
-        found = True
         about.refuse(str(error))
     except PermissionError as error:
-        found = True
         about.refuse(f"It cannot be read: {error.strerror}.")
     # Anything can come out of a library that reads a damaged file.
     except Exception as error:
-        found = True
         about.what = about.what or "It looks like a model file."
         reason = shorten(error, 120) or type(error).__name__
         about.refuse(f"It is damaged or not complete: {reason}. Take another copy.")
