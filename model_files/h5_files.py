@@ -35,7 +35,6 @@ def h5_model(path, about):
         kc.add_training(about, training, *optimizer_in_h5(file, arrays))
         check_values(about, list(arrays.values()))
     about.facts["checksums"] = False
-    shapes = kc.input_shapes(config)
     if about.facts["keras_version"].startswith("3."):
         own = kc.add_needs(about, [config, training])
         if not kc.layers_of(config):
@@ -43,15 +42,26 @@ def h5_model(path, about):
                 "A class that builds its layers in from_config, or loading fails (lesson 4)."
             )
         older.say_versions(about, config)
-        say_what_keras_3_can(about, path, own, shapes)
+        about.needs += kc.cautions(config)
+        say_what_keras_3_can(about, path, config, own)
     else:
         own = kc.add_needs(about, config)
         about.is_a("keras2.h5", "A whole model of Keras 2 in an HDF5 file, .h5.")
-        say_what_keras_2_can(about, path, own, shapes)
+        say_what_keras_2_can(about, path, own, kc.input_shapes(config))
     return True
 
 
-def say_what_keras_3_can(about, path, own, shapes):
+def say_what_keras_3_can(about, path, config, own):
+    shapes = kc.input_shapes(config)
+    operations = kc.operations(config)
+    if operations:
+        about.needs.append(
+            f"Your program, to build the same model: load_model does not find {some(operations)}"
+            ", an operation between its layers, in an .h5 file."
+        )
+        about.can.append("Predict and be trained, in a model that your program builds.")
+        about.code = kc.weights_lines(path, build_optimizer=False)
+        return
     about.can.append("Predict, if you trust it." if trust(about) else "Predict.")
     if about.facts.get("loss") in SHORT_NAMES:
         about.needs.append(

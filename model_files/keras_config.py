@@ -203,12 +203,13 @@ def own_names(config):
     for part in parts(config):
         if "optimizer_config" in part:  # an .h5 file has functions as mere names
             used = [part.get(key) for key in ("loss", "metrics", "weighted_metrics")]
-            found.update(dict.fromkeys(set(strings(used)) - known, ""))
+            used = {text.rpartition(">")[2] for text in strings(used)}
+            found.update(dict.fromkeys(used - known, ""))
         name, module = part.get("class_name"), part.get("module")
         if name == "function" and isinstance(part.get("config"), str):
             name = part["config"]
             module = None if module == "builtins" else module
-        if not isinstance(name, str) or name.startswith("__"):
+        if not isinstance(name, str) or name.startswith("__") or is_operation(part):
             continue
         package, _, short_name = name.rpartition(">")
         origin = module.partition(".")[0] if isinstance(module, str) else ""
@@ -218,6 +219,45 @@ def own_names(config):
             package not in ("", "Custom") or short_name not in known
         ):
             found[short_name] = ""
+    return found
+
+
+def is_operation(part):
+    """Return whether a part is no layer, but an operation: the `/` in `x / 255`, say."""
+    inner = part.get("config")
+    is_node = "inbound_nodes" in part and part.get("class_name") != "InputLayer"
+    return is_node and isinstance(inner, dict) and "trainable" not in inner
+
+
+def operations(config):
+    """Return the names of the operations between the layers of a model."""
+    return sorted({str(p.get("class_name")) for p in parts(config) if is_operation(p)})
+
+
+def cautions(config):
+    """Return sentences on what comes back otherwise, silently: see README, What survives."""
+    found = []
+    for part in parts(config):
+        inner = part.get("config")
+        if not isinstance(inner, dict):
+            continue
+        name = shorten(inner.get("name"), 60)
+        if inner.get("stateful") is True:
+            found.append(
+                f"reset_state() of the layer {name} before a sequence begins: what a stateful "
+                "layer remembers is not in the file."
+            )
+        if inner.get("lora_rank"):
+            found.append(
+                f"Its weights by get_weights() and set_weights(): LoRA of the layer {name} "
+                "does not go on training from this file."
+            )
+        frozen = inner.get("trainable") is False and layers_of(part)
+        if frozen and part.get("class_name") == "Sequential":
+            found.append(
+                f"trainable = True for each layer of {name}, should it be unfrozen: for the "
+                "whole of it, it does nothing."
+            )
     return found
 
 

@@ -1,6 +1,7 @@
 """The kinds of files that Keras 3 writes: .keras, .weights.h5, .weights.json."""
 
 import io
+import json
 import re
 import zipfile
 
@@ -56,10 +57,17 @@ def keras_file(path, about):
         say_what_keras_2_files_can(about, path)
         return True
     own = kc.add_needs(about, config)
+    cautions = kc.cautions(config)
+    about.needs += cautions
     older.say_versions(about, config)
-    say_what_models_can(about, config)
+    say_what_models_can(about, config, cautions)
     trust = ", safe_mode=False" if about.facts.get("code_in_file") else ""
     about.code = kc.load_lines(path, own, kc.input_shapes(config), trust)
+    if '"mixed_float16"' in json.dumps(config):
+        about.needs.append(
+            "The policy mixed_float16, or its optimizer's state is skipped."
+        )
+        about.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
     return True
 
 
@@ -96,7 +104,7 @@ def say_what_keras_2_files_can(about, path):
     about.code = kc.weights_lines(path, build_optimizer=False)
 
 
-def say_what_models_can(about, config):
+def say_what_models_can(about, config, cautions):
     unsafe = about.facts.get("code_in_file")
     about.can.append("Predict, if you trust it." if unsafe else "Predict.")
     random = kc.random_layers(config)
@@ -114,6 +122,10 @@ def say_what_models_can(about, config):
         about.can.append(
             "Go on training with its optimizer's state, but not to the last bit: the "
             f"random numbers of {some(random, 4)} are not in the file (lesson 9)."
+        )
+    elif cautions:
+        about.can.append(
+            "Go on training with its optimizer's state; see what it needs."
         )
     else:
         about.can.append(
@@ -142,9 +154,10 @@ def weights_file(path, about):
             )
         kc.add_layers(about, rows_by_group(file, arrays))
         steps, states = optimizer_in_weights(file, arrays)
-        # Keras 2 wrote no learning rate there, and nobody reads its optimizer's state.
+        # Keras 2 wrote no names and no learning rate, and its optimizer's state is not read.
+        has_names = "vars" in file and "name" in file["vars"].attrs
         rate = arrays.get("optimizer/vars/1")
-        if steps is not None and (rate is None or rate.shape != ()):
+        if steps is not None and not has_names and (rate is None or rate.shape != ()):
             about.what = about.what.replace("Keras 3", "Keras 2")
             about.contents.append(
                 "Its optimizer's state is of Keras 2: Keras 3 skips it."
@@ -273,4 +286,6 @@ def optimizer_in_weights(file, arrays):
     counter = arrays.get("optimizer/vars/0")
     if counter is None or counter.shape != () or "int" not in counter.dtype:
         return None, 0
-    return int(file["optimizer/vars/0"][()]), max(0, len(names) - 2)
+    rate = arrays.get("optimizer/vars/1")  # not there with a learning-rate schedule
+    settings = 2 if rate is not None and rate.shape == () else 1
+    return int(file["optimizer/vars/0"][()]), len(names) - settings

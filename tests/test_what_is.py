@@ -415,6 +415,60 @@ def test_a_keras_file_that_has_forgotten_its_optimizer_says_how_to_give_it_back(
     assert_same(model.get_weights(), never_interrupted)
 
 
+def test_what_comes_back_otherwise_is_said(tmp_path):
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        small_model().save(tmp_path / "mixed.keras")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    about = said(tmp_path / "mixed.keras")
+    try:
+        assert (
+            typed(about)["model"].optimizer.iterations == 1
+        )  # its state is not skipped
+    finally:
+        keras.config.set_dtype_policy("float32")
+    base = keras.Sequential([keras.Input((6,)), keras.layers.Dense(4)], name="base")
+    base.trainable = False
+    model = small_model(base)
+    model.save(tmp_path / "frozen.keras")
+    about = said(tmp_path / "frozen.keras")
+    assert "for each layer of base" in about["needs"][0]
+    assert "see what it needs" in about["can"][1]
+    lstm = keras.layers.LSTM(2, stateful=True, name="memory")
+    keras.Sequential([keras.Input(batch_shape=(4, 3, 1)), lstm]).save(
+        tmp_path / "s.keras"
+    )
+    assert "reset_state() of the layer memory" in said(tmp_path / "s.keras")["needs"][0]
+
+
+def test_an_operation_between_layers_is_named_where_an_h5_file_does_not_load(tmp_path):
+    def build_model():
+        inputs = keras.Input((6,))
+        return keras.Model(inputs, keras.layers.Dense(3)(inputs / 255))
+
+    model = build_model()
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(ValueError, match="TrueDivide"):
+        keras.models.load_model(tmp_path / "model.h5")
+    about = said(tmp_path / "model.h5")
+    assert "does not find TrueDivide" in about["needs"][-1]
+    loaded = typed(about, build_model=build_model)["model"]
+    assert_same(loaded.get_weights(), model.get_weights())
+
+
+def test_a_schedule_of_the_learning_rate_is_no_sign_of_keras_2(tmp_path):
+    model = small_model()
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 9)), "mse"
+    )
+    model.optimizer.build(model.trainable_variables)
+    model.save_weights(tmp_path / "model.weights.h5")
+    about = said(tmp_path / "model.weights.h5")
+    assert "Keras 3" in about["what"]
+    assert about["facts"]["steps"] == 0
+
+
 def test_a_lambda_layer_is_called_what_it_is_code(tmp_path):
     model = small_model(keras.layers.Lambda(lambda x: 2 * x))
     for name in "model.keras", "model.h5":
