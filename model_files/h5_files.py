@@ -107,7 +107,7 @@ def say_what_keras_2_can(about, path, own, shapes):
     else:
         about.can.append("Go on training, with a fresh optimizer.")
     about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
-    about.code.append(f"# to train: what_is.py {quoted(path)} --convert NEW.keras")
+    about.code.append(kc.convert_line(path))
 
 
 def trust(about):

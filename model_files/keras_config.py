@@ -381,6 +381,11 @@ def weights_lines(path, build_optimizer):
     return [*lines, f"model.load_weights({quoted(path)})"]
 
 
+def convert_line(path):
+    """Return a comment for a file that can go on training when it is converted."""
+    return f"# to go on training: python what_is.py {quoted(path)} --convert NEW.keras"
+
+
 def build_lines():
     return [
         f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model",

@@ -31,7 +31,7 @@ def say_versions(about, config):
     if oldest:
         about.needs.append(
             f"Keras 3.{oldest} or newer. Keras 3.{oldest - 1}, older ones and Keras 2 "
-            "refuse the file as it is: see --for."
+            "refuse the file as it is. (--for 3.12 --convert NEW.keras writes one for 3.12.)"
         )
     else:
         about.needs.append("Keras 3, any version. Keras 2 refuses the file.")
