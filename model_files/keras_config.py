@@ -121,9 +121,10 @@ def add_training(about, training, steps, states):
         steps: int, the optimizer's counter, or None.
         states: how many arrays with a state the optimizer has.
     """
-    has_state = steps is not None and (states > 0 or steps > 0)
-    about.facts.update(steps=steps, optimizer_state=has_state)
     optimizer = say_compiled(about, training)
+    # Of SGD without momentum the counter is all the state.
+    has_state = bool(steps) and (states > 0 or optimizer == "SGD")
+    about.facts.update(steps=steps, optimizer_state=has_state)
     if optimizer is not None:
         say_state(about, optimizer, steps, has_state)
     elif has_state and training:
