@@ -10,16 +10,24 @@ The exit status is 0 if it can be used, 1 if it cannot, 2 if the call is wrong.
 
 import argparse
 import json
+import os
 import re
 import sys
 from pathlib import Path
 
-from model_files import older, reader
-from model_files.description import printable
+try:
+    from model_files import older
+    from model_files.description import printable
+    from model_files.reader import Reader
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"{error.name} is missing. Copy the whole folder of the lessons, and start this with "
+        "the Python in .venv, as README.md shows."
+    )
 
 SECTIONS = {
     "What it is": "what",
@@ -69,7 +77,7 @@ def arguments():
 
 def main():
     args, parser = arguments()
-    said = reader.describe_elsewhere(args.file)
+    said = Reader().describe(args.file)
     if said is None:
         parser.error(printable(f"there is no file, folder or checkpoint {args.file}"))
     result = []
@@ -215,4 +223,9 @@ def show_layers(console, layers):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("Stopped by Ctrl-C.")
+    except BrokenPipeError:  # whoever read this output is no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,11 +1,14 @@
 """TensorFlow checkpoints: the values of variables, in a file or more and an index."""
 
+import os
 import re
 from pathlib import Path
 
 from model_files import keras_config as kc
+from model_files import zips
 from model_files.arrays import Array, check_values
 from model_files.description import quoted, shorten, some
+from model_files.reader import import_tensorflow
 
 import numpy as np
 
@@ -142,8 +145,12 @@ def read_variables(prefix, about):
     if missing:
         about.refuse(f"Missing: {some(missing, 4)}. Its files belong together.")
         return None
-    import tensorflow as tf  # noqa: PLC0415  it takes seconds, and only this needs it
-
+    if os.name == "nt" and not str(Path(prefix).absolute()).isascii():
+        raise zips.RefusedError(
+            "On Windows, TensorFlow cannot read where a path has other characters than plain "
+            r"Latin ones. Move it to C:\lessons, say."
+        )
+    tf = import_tensorflow()
     folder, _, name = prefix.rpartition("/")
     parts = Path(folder or ".").glob("*")
     stored = sum(p.stat().st_size for p in parts if p.name.startswith(f"{name}.data-"))

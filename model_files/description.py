@@ -47,6 +47,23 @@ class Description:
         self.problems.append(sentence)
         self.usable = False
 
+    def renamed(self, path, ending, wrong=None):
+        """Return the path under which Keras, which goes by names, loads a file.
+
+        Args:
+            path: pathlib.Path of the file.
+            ending: str that the name has to end in.
+            wrong: str that it must not end in.
+        """
+        name = path.name
+        if name.endswith(ending) and not (wrong and name.endswith(wrong)):
+            return path
+        new = path.with_name(name.partition(".")[0] + ending)
+        self.needs.append(
+            f"Another name, {shorten(new.name, 60)}: Keras goes by how the name ends."
+        )
+        return new
+
     def clean(self):
         """Return all of it as a dict of plain values without control characters."""
         return _clean(dataclasses.asdict(self))

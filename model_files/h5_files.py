@@ -35,6 +35,7 @@ def h5_model(path, about):
         kc.add_training(about, training, *optimizer_in_h5(file, arrays))
         check_values(about, list(arrays.values()))
     about.facts["checksums"] = False
+    path = about.renamed(path, ".hdf5" if path.suffix == ".hdf5" else ".h5")
     if about.facts["keras_version"].startswith("3."):
         own = kc.add_needs(about, [config, training])
         if not kc.layers_of(config):
@@ -139,6 +140,7 @@ def h5_weights(path, about):
         "Predict, in a model that your program builds.",
         "Go on training, with a fresh optimizer.",
     ]
+    path = about.renamed(path, ".h5", ".weights.h5")
     about.code = kc.weights_lines(path, build_optimizer=False)
     return True
 

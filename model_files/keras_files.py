@@ -53,6 +53,7 @@ def keras_file(path, about):
                 kc.add_layers(about, rows_of_weights(file, arrays, config, about))
                 kc.add_training(about, training, *optimizer_in_weights(file, arrays))
                 check_values(about, list(arrays.values()))
+    path = about.renamed(path, ".keras")
     if about.facts.get("keras_version", "").startswith("2."):
         say_what_keras_2_files_can(about, path)
         return True
@@ -176,6 +177,7 @@ def weights_file(path, about):
     about.facts.update(checksums=False, needs_keras=0)
     about.written_by.append("The file does not say which version of Keras, nor when.")
     about.needs.append("Your program, to build the same model. Any Keras 3 reads it.")
+    path = about.renamed(path, ".weights.h5")
     say_what_weights_can(about, path, steps is not None)
     return True
 

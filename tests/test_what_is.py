@@ -33,6 +33,7 @@ import tensorflow as tf
 from conftest import ROOT
 
 KERAS_2 = ROOT / "datasets" / "keras2"
+READER = reader.Reader()  # one for all tests
 X = np.linspace(0, 1, 16 * 6, dtype="float32").reshape(16, 6)
 Y = np.arange(16) % 3
 
@@ -102,7 +103,7 @@ def assert_same(weights, others):
 
 def said(path, seconds=reader.SECONDS):
     """Return what is said about a file, in the process that reads."""
-    about = reader.describe_elsewhere(str(path), seconds)
+    about = READER.describe(str(path), seconds)
     assert about is not None
     return about
 
@@ -245,6 +246,20 @@ def test_layers_loss_optimizer_and_version_are_those_of_the_file(files):
         assert about["facts"]["keras_version"] == keras.__version__
         assert about["facts"]["loss"] == "SparseCategoricalCrossentropy"
         assert about["facts"]["optimizer"] == "Adam"
+
+
+def test_a_file_under_another_name_gets_its_name_back(files, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for source, name, wanted in [
+        ("model.keras", "model.h5", "model.keras"),
+        ("model.h5", "download", "download.h5"),
+        ("model.weights.h5", "w.h5", "w.weights.h5"),
+    ]:
+        Path(name).write_bytes((files[0] / source).read_bytes())
+        about = said(name)
+        assert any(f"Another name, {wanted}" in sentence for sentence in about["needs"])
+        Path(name).rename(wanted)
+        assert typed(about, build_model=fresh_model)["model"].count_params() == 43
 
 
 def test_dropout_is_named_where_training_does_not_go_on_to_the_last_bit(files):
@@ -791,7 +806,7 @@ def test_a_hostile_file_gets_a_sentence_and_little_memory_and_time(
     files, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    reader._stop()  # a process of its own, for its memory
+    READER.stop()  # a new process, for its memory
     for make, ending, sentence in HOSTILE:
         path = tmp_path / f"{make.__name__}{ending}"
         make(path, files[0])
@@ -800,12 +815,12 @@ def test_a_hostile_file_gets_a_sentence_and_little_memory_and_time(
         assert not about["usable"]
         path.unlink()
         assert list(tmp_path.iterdir()) == []  # nothing was written, nor run
-    status = Path(f"/proc/{reader._process.pid}/status")
+    status = Path(f"/proc/{READER.process.pid}/status")
     if status.is_file():
         peak = next(line for line in status.read_text().splitlines() if "VmHWM" in line)
         assert int(peak.split()[1]) * 1024 < 2**30
     else:
-        assert psutil.Process(reader._process.pid).memory_info().rss < 2**30
+        assert psutil.Process(READER.process.pid).memory_info().rss < 2**30
 
 
 def test_control_characters_of_a_name_are_not_printed(files, tmp_path):
@@ -826,13 +841,20 @@ def test_control_characters_of_a_name_are_not_printed(files, tmp_path):
         assert all(c.isprintable() or c == "\n" for c in output)
 
 
-def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_is_read(tmp_path):
-    (tmp_path / "file.txt").write_text("text")
-    reader._stop()  # to start again takes longer than a millisecond
-    about = said(tmp_path / "file.txt", 0.001)
-    assert "Reading it was stopped after 0.001 seconds" in about["problems"][0]
+def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_is_read(
+    files, tmp_path
+):
+    # 200 million bytes of weights, all of them zero.
+    weights = [{"name": "x", "shape": [50_000_000], "dtype": "float32"}]
+    model = {"modelTopology": {"config": {"layers": []}}}
+    model["weightsManifest"] = [{"paths": ["weights.bin"], "weights": weights}]
+    (tmp_path / "model.json").write_text(json.dumps(model))
+    with open(tmp_path / "weights.bin", "wb") as file:
+        file.truncate(200_000_000)
+    about = said(tmp_path, 0.01)
+    assert "Reading it was stopped after 0.01 seconds" in about["problems"][0]
     assert not about["usable"]
-    assert said(tmp_path / "file.txt")["kind"] == "text"
+    assert said(files[0] / "model.keras")["usable"]
 
 
 def damaged_copies(content, count, seed):
@@ -873,6 +895,7 @@ def test_of_500_damaged_copies_each_gets_an_answer(files, tmp_path, name):
         if source.parent != folder and neighbour.is_file():
             (tmp_path / neighbour.name).write_bytes(neighbour.read_bytes())
     path = tmp_path / source.name
+    assert said(source)["usable"]
     refused = 0
     for copy in damaged_copies(source.read_bytes(), 500, name):
         path.write_bytes(copy)
@@ -1038,6 +1061,15 @@ def test_wrong_use_ends_with_status_2_and_one_sentence(files, tmp_path, monkeypa
         assert finished.returncode == 2
         assert sentence in finished.stderr
         assert finished.stdout == ""
+
+
+def test_where_a_package_is_missing_it_says_so():
+    command = [sys.executable, "-S", ROOT / "what_is.py", "model.h5"]
+    finished = subprocess.run(
+        command, capture_output=True, encoding="utf-8", check=False
+    )
+    assert finished.returncode == 1
+    assert "is missing. Copy the whole folder" in finished.stderr
 
 
 def test_json_has_the_same_for_programs(files):
