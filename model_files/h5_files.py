@@ -26,11 +26,11 @@ def h5_model(path, about):
         if "model_config" not in file.attrs:
             return False
         about.is_a("h5", "A whole model in an HDF5 file, .h5.")
+        arrays = hdf5.arrays_in(file, about)
         group = file.get("model_weights", file)
         say_writer(about, file, group)
         config = kc.parse(hdf5.text(file, "model_config"))
         training = kc.parse(hdf5.text(file, "training_config") or "null")
-        arrays = hdf5.arrays_in(file, about)
         add_layers(about, group, arrays, kc.layers_of(config))
         kc.add_training(about, training, *optimizer_in_h5(file, arrays))
         check_values(about, list(arrays.values()))
@@ -127,8 +127,8 @@ def h5_weights(path, about):
             "The weights of a model of Keras 2 in an HDF5 file, .h5. The model itself, its "
             "layers and how they are connected, is not in it.",
         )
-        say_writer(about, file, file)
         arrays = hdf5.arrays_in(file, about)
+        say_writer(about, file, file)
         add_layers(about, file, arrays, [])
         check_values(about, list(arrays.values()))
     about.contents.append("No optimizer's state.")

@@ -4,6 +4,7 @@ import math
 
 from model_files.arrays import PIECE, Array, slices
 from model_files.description import shorten
+from model_files.zips import RefusedError
 
 import h5py
 
@@ -19,8 +20,11 @@ def is_hdf5(path):
 def arrays_in(file, about):
     """Return a dict from names to Array, for all that is in a file or group.
 
-    What is not in this file is a problem of the Description `about`: links to other
-    files, arrays whose values are in other files, shapes without values.
+    Call it before anything else: it finds the links, which h5py would follow. A shape
+    without values is a problem of the Description `about`.
+
+    Raises:
+        RefusedError: something leads to another file, and is not opened.
     """
     found = {}
     seen = set()
@@ -35,13 +39,11 @@ def arrays_in(file, about):
             path = f"{start}/{name}".lstrip("/")
             if len(found) + len(waiting) > OBJECTS:
                 raise ValueError(f"it has more than {OBJECTS:,} parts")
-            link = group.get(name, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                about.refuse(
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise RefusedError(
                     f"{shorten(path, 80)} is a link to another place or file, which is not "
                     "followed. Keras writes no links: do not use it."
                 )
-                continue
             item = group[name]
             if isinstance(item, h5py.Group):
                 waiting.append((path, item))
@@ -54,20 +56,18 @@ def _array(path, dataset, about):
     array = Array(path, dataset.shape or (), str(dataset.dtype))
     size = array.size * dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
-    name = shorten(path, 80)
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if dataset.external or dataset.is_virtual:
-        about.refuse(
-            f"The values of {name} are in another file, which is not opened. Keras writes "
-            "no such files: do not use it."
+        raise RefusedError(
+            f"The values of {shorten(path, 80)} are in another file, which is not opened. "
+            "Keras writes no such files: do not use it."
         )
-    elif size > 1000 * stored:
+    if size > 1000 * stored:
         about.refuse(
-            f"{name} has the shape {array}, and only {stored:,} bytes of values are there."
+            f"{shorten(path, 80)} has the shape {array}, and only {stored:,} bytes of values "
+            "are there."
         )
-    elif (
-        not dataset.chunks
-        or math.prod(dataset.chunks) * dataset.dtype.itemsize <= PIECE
-    ):
+    elif chunk <= PIECE:  # a chunk is read as a whole
         array.values = lambda: _pieces(dataset)
     return array
 

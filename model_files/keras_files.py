@@ -14,11 +14,10 @@ import h5py
 
 TEXT = 64_000_000  # bytes of a configuration
 IN_MEMORY = 500_000_000  # bytes of the weights in a .keras file
-PARTS = "config.json", "metadata.json", "model.weights.h5"
 
 
 def keras_file(path, about):
-    """A `.keras` file: a zip archive with the three PARTS."""
+    """A `.keras` file: a zip archive with config.json, metadata.json, model.weights.h5."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -26,33 +25,7 @@ def keras_file(path, about):
             return False
     about.is_a("keras", "A whole model in the format of Keras, .keras.")
     with zips.opened(path) as archive:
-        damaged = zips.damaged_part(archive)
-        if damaged:
-            about.refuse(
-                f"Damaged: {damaged} does not have its checksum. Take another copy. (Keras "
-                "does not always notice it.)"
-            )
-        names = archive.namelist()
-        if {"training.json", "training.npz"} <= set(names):
-            about.contents.append(
-                "Written by checkpoint.py, to resume the training exactly."
-            )
-        if "metadata.json" in names:
-            say_writer(about, kc.parse(zips.read(archive, "metadata.json", TEXT)))
-        config = kc.parse(zips.read(archive, "config.json", TEXT))
-        training = config.get("compile_config")
-        if damaged or not has_readable_weights(archive, about):
-            kc.name_layers(about, config)
-            optimizer = kc.say_compiled(about, training)
-            about.contents += [f"Optimizer: {optimizer}."] if optimizer else []
-            about.facts["optimizer_state"] = None
-        else:
-            content = io.BytesIO(archive.read("model.weights.h5"))
-            with h5py.File(content) as file:
-                arrays = hdf5.arrays_in(file, about)
-                kc.add_layers(about, rows_of_weights(file, arrays, config, about))
-                kc.add_training(about, training, *optimizer_in_weights(file, arrays))
-                check_values(about, list(arrays.values()))
+        config = read_parts(archive, about)
     path = about.renamed(path, ".keras")
     if about.facts.get("keras_version", "").startswith("2."):
         say_what_keras_2_files_can(about, path)
@@ -70,6 +43,38 @@ def keras_file(path, about):
         )
         about.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
     return True
+
+
+def read_parts(archive, about):
+    """Say what is in the parts of a `.keras` file, and return its configuration."""
+    damaged = zips.damaged_part(archive)
+    if damaged:
+        about.refuse(
+            f"Damaged: {damaged} does not have its checksum. Take another copy. (Keras does "
+            "not always notice it.)"
+        )
+    names = archive.namelist()
+    if {"training.json", "training.npz"} <= set(names):
+        about.facts["checkpoint_py"] = True
+        about.contents.append(
+            "Written by checkpoint.py, to resume the training exactly."
+        )
+    if "metadata.json" in names:
+        say_writer(about, kc.parse(zips.read(archive, "metadata.json", TEXT)))
+    config = kc.parse(zips.read(archive, "config.json", TEXT))
+    training = config.get("compile_config")
+    if damaged or not has_readable_weights(archive, about):
+        kc.name_layers(about, config)
+        optimizer = kc.say_compiled(about, training)
+        about.contents += [f"Optimizer: {optimizer}."] if optimizer else []
+        about.facts["optimizer_state"] = None
+        return config
+    with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        arrays = hdf5.arrays_in(file, about)
+        kc.add_layers(about, rows_of_weights(file, arrays, config, about))
+        kc.add_training(about, training, *optimizer_in_weights(file, arrays))
+        check_values(about, list(arrays.values()))
+    return config
 
 
 def say_writer(about, metadata):
@@ -109,7 +114,11 @@ def say_what_models_can(about, config, cautions):
     unsafe = about.facts.get("code_in_file")
     about.can.append("Predict, if you trust it." if unsafe else "Predict.")
     random = kc.random_layers(config)
-    if "optimizer" not in about.facts and about.facts["optimizer_state"]:
+    if about.facts.get("checkpoint_py"):
+        about.can.append(
+            "Go on training to the last bit, by checkpoint.fit in the program that wrote it."
+        )
+    elif "optimizer" not in about.facts and about.facts["optimizer_state"]:
         about.can.append(
             "Go on training: model.compile(...) with the optimizer that it had, then "
             "model.optimizer.build(model.trainable_variables) and model.load_weights(...) "

@@ -144,21 +144,20 @@ def _say_what_is_inside(about, names):
 
 def folder_of_files(path, about):
     """Any other folder."""
-    if not path.is_dir():
-        return False
-    names = []
-    for entry in os.scandir(path):
-        names.append(entry.name)
-        if len(names) > MEMBERS:
-            break
-    models = sorted(name for name in names if name.lower().endswith(MODEL_NAMES))
     about.is_a("folder", "A folder.")
+    models = []
+    for number, entry in enumerate(os.scandir(path)):
+        marks = "saved_model.pb", "checkpoint", ".index", "model.json"
+        if entry.name.lower().endswith(MODEL_NAMES) or (
+            entry.is_dir() and any(Path(entry, mark).is_file() for mark in marks)
+        ):
+            models.append(entry.name)
+        if number > MEMBERS:
+            break
     if models:
-        about.refuse(f"Ask about one of the files in it: {some(models, 6)}.")
+        about.refuse(f"Ask about one of the models in it: {some(sorted(models), 6)}.")
     else:
-        about.refuse(
-            "No model is in it: no saved_model.pb, no checkpoint, no .keras file."
-        )
+        about.refuse("No model is directly in it: ask about a folder or a file in it.")
     return True
 
 

@@ -131,9 +131,8 @@ def numpy_arrays(path, about):
             if array.dtype.startswith("float"):
                 array.values = pieces(archive, name, array)
             arrays.append(array)
-        kc.add_layers(
-            about, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
-        )
+        rows = [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+        kc.add_layers(about, rows, "numbers")
         check_values(about, arrays)
     about.needs.append("Only NumPy; and to predict, the program that builds the model.")
     about.can.append("Give back its arrays.")

@@ -662,6 +662,27 @@ def test_a_missing_part_is_named(files, tmp_path):
         assert not about["usable"]
 
 
+def test_a_folder_names_the_models_in_it(files):
+    about = said(KERAS_2 / "sequential")
+    assert about["kind"] == "folder"
+    assert "model, model.h5, reference.npz, weights" in about["problems"][0]
+    assert "No model is directly in it" in said(ROOT / "tests")["problems"][0]
+
+
+def test_a_file_of_checkpoint_py_is_known(files, tmp_path):
+    with zipfile.ZipFile(files[0] / "dropout.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(tmp_path / "newest.keras", "w") as archive:
+        for name, content in [
+            *parts.items(),
+            ("training.json", "{}"),
+            ("training.npz", ""),
+        ]:
+            archive.writestr(name, content)
+    about = said(tmp_path / "newest.keras")
+    assert "checkpoint.fit" in about["can"][1]
+
+
 # What is wrong with a file
 
 
@@ -746,6 +767,12 @@ def external_link(path, files):
         file.create_group("layers")
 
 
+def external_model(path, files):
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "{}"
+        file["model_weights"] = h5py.ExternalLink(str(files / "model.h5"), "/")
+
+
 def external_values(path, files):
     secret = path.with_name("secret.bin")
     secret.write_bytes(bytes(16))
@@ -793,6 +820,7 @@ HOSTILE = [
     (deep_json, ".keras", "nested too deep"),
     (deep_configuration, ".keras", "nested too deep"),
     (external_link, ".h5", "a link to another place or file, which is not followed"),
+    (external_model, ".h5", "model_weights is a link to another place or file"),
     (external_values, ".h5", "are in another file, which is not opened"),
     (endless_shape, ".h5", "only 0 bytes of values are there"),
     (wide_chunk, ".h5", "bytes of values are there"),
