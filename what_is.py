@@ -93,23 +93,28 @@ def main():
 
 def answer(said, args):
     """Return whether what was asked for could be done, and sentences about it."""
+    if args.version == KERAS_2 and said["kind"].startswith("keras2"):
+        return said["usable"], ["It is a file of Keras 2, which reads it as it is."]
     obstacle = obstacle_to(said, args)
     if obstacle:
         return False, [obstacle]
     if not args.convert:
         return say_version(said["facts"], args)
-    from model_files import convert  # noqa: PLC0415  it starts TensorFlow
-
     try:
-        return True, convert.convert(
-            said["path"], said["kind"], args.convert, args.version
-        )
+        return True, write(said, args.convert, args.version)
     except ValueError as error:
         return False, [f"Not converted: {error}"]
     except OSError as error:
-        return False, [
-            f"Not converted: {args.convert} cannot be written: {error.strerror}."
-        ]
+        return False, [f"{args.convert} cannot be written: {error.strerror}."]
+
+
+def write(said, new, version):
+    """Write a new file, and return sentences about it. Errors: see convert.py."""
+    from model_files import convert  # noqa: PLC0415  it starts TensorFlow
+
+    if said["kind"] == "keras" and said["facts"].get("own_classes"):
+        return convert.rewrite(said["path"], new, version)
+    return convert.convert(said["path"], said["kind"], new, version)
 
 
 def obstacle_to(said, args):
@@ -117,7 +122,8 @@ def obstacle_to(said, args):
     facts = said["facts"]
     kinds = ("keras", "h5", "keras2.h5", "keras2.savedmodel")
     is_kind = said["kind"] in kinds or facts.get("dense")
-    own = ", ".join(facts.get("own_classes", []))
+    # What is in the way of a file of Keras 2, keras2.convert says itself.
+    own = ", ".join(facts.get("own_classes", [])) if said["kind"] == "h5" else ""
     reasons = {
         "Keras 2 reads no .keras or .h5 file of Keras 3. Build the model there, and give it "
         "the weights, model.save_weights(...) of Keras 3: without the optimizer's state.": (

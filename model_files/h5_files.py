@@ -84,7 +84,7 @@ def say_what_keras_3_can(about, path, config, own):
         return
     about.can.append(
         "Go on training as if never interrupted: its optimizer's state has to be given by "
-        "hand, as the lines below do. Or convert it, and it is in the file: --convert."
+        "hand, as the lines below do. A .keras file gives it back by itself: --convert."
     )
     by_hand = STATE_BY_HAND.format(path=quoted(path)).splitlines()
     about.code = [

@@ -432,6 +432,12 @@ def test_own_functions_and_short_names_of_losses_are_seen_in_an_h5_file(tmp_path
     about = said(tmp_path / "mse.h5")
     assert any("compile=False" in sentence for sentence in about["needs"])
     typed(about)
+    model = fresh_model()
+    model.compile("adam", loss="mse")
+    model.fit(X, np.ones((16, 3)), batch_size=16, verbose=0)
+    model.save(tmp_path / "mse.h5")
+    sentences = convert.convert(tmp_path / "mse.h5", "h5", tmp_path / "mse.keras")
+    assert "training goes on at step 1." in sentences[-1]
 
 
 def test_a_keras_file_that_has_forgotten_its_optimizer_says_how_to_give_it_back(
@@ -902,6 +908,7 @@ FUZZED = [
     "model.keras",
     "model.h5",
     "model.weights.h5",
+    "sharded.weights.json",
     "checkpoint/checkpoint.index",
     "checkpoint/checkpoint.data-00000-of-00001",
     "exported/saved_model.pb",
@@ -998,6 +1005,7 @@ def test_what_cannot_be_converted_says_why_and_leaves_nothing(files, tmp_path):
         (folder / "model.keras", "It is a .keras file already"),
         (damaged, "see what is wrong with it"),
         (tmp_path / "own.h5", "it needs your code, Twice"),
+        (KERAS_2 / "subclassed" / "model", "a model of a class of its own, MyModel"),
     ]:
         finished = call(path, "--convert", new)
         assert finished.returncode == 1
@@ -1015,6 +1023,17 @@ def test_the_script_converts_for_an_older_version(files, tmp_path):
     about = said(new)
     assert about["facts"]["needs_keras"] == 0
     assert about["usable"]
+
+
+def test_a_file_with_own_classes_is_written_for_an_older_version_without_them(tmp_path):
+    small_model(Twice(name="doubled")).save(tmp_path / "model.keras")
+    new = tmp_path / "new.keras"
+    finished = call(tmp_path / "model.keras", "--convert", new, "--for", "3.12")
+    assert finished.returncode == 0
+    assert "not loaded again, which needs your code" in finished.stdout
+    about = said(new)
+    assert about["facts"]["needs_keras"] <= 12
+    assert typed(about, Twice=Twice)["model"].optimizer.iterations == 1
 
 
 def test_a_file_for_the_oldest_version_is_the_one_of_lesson_7(files, tmp_path):
