@@ -66,7 +66,7 @@ def saved_model(path, about):
             "Go on training where it stopped, after it is converted: see the last line below. "
             "(load_model of Keras 3 refuses it.)"
         )
-        about.code.append(kc.convert_line(path))
+        about.code += kc.convert_lines(path)
     else:
         about.can.append(
             "Go on training where it stopped, with its class: build its model in Keras 3 with "

@@ -108,7 +108,7 @@ def say_what_keras_2_can(about, path, own, shapes):
     else:
         about.can.append("Go on training, with a fresh optimizer.")
     about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
-    about.code.append(kc.convert_line(path))
+    about.code += kc.convert_lines(path)
 
 
 def trust(about):

@@ -382,9 +382,10 @@ def weights_lines(path, build_optimizer):
     return [*lines, f"model.load_weights({quoted(path)})"]
 
 
-def convert_line(path):
+def convert_lines(path):
     """Return a comment for a file that can go on training when it is converted."""
-    return f"# to go on training: python what_is.py {quoted(path)} --convert NEW.keras"
+    command = f"python what_is.py {quoted(path)} --convert NEW.keras"
+    return ["# To go on training:", f"# {command}"]
 
 
 def build_lines():
