@@ -55,6 +55,7 @@ SOURCES = [
     *(path.name for path in ROOT.glob("[a-z]*.py")),
     "chinese.po",
     "experiments",
+    "model_files",
     "datasets",
     "web",
 ]
@@ -281,7 +282,7 @@ class ByLesson(LoadScopeScheduling):
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
             r"\[(\d\d)_|\[experiments\.(\w+)"
-            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(keras2|pages)",
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(keras2|pages|what_is)",
             nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid

@@ -209,9 +209,11 @@ def test_every_link_leads_to_a_file_or_a_heading(page):
 def test_every_package_that_is_imported_is_listed():
     listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.M)
     imported = set()
-    for path in [*ROOT.glob("*.py"), *ROOT.glob("experiments/*.py")]:
-        imported |= set(re.findall(r"^ *(?:import|from) (\w+)", path.read_text(), re.M))
-    own = {path.stem for path in ROOT.glob("*.py")} | {"experiments"}
+    packages = "", "experiments/", "model_files/"
+    for path in [path for name in packages for path in ROOT.glob(f"{name}*.py")]:
+        text = path.read_text(encoding="utf-8")
+        imported |= set(re.findall(r"^ *(?:import|from) (\w+)", text, re.M))
+    own = {path.stem for path in ROOT.glob("*.py")} | {"experiments", "model_files"}
     imported = {name.replace("google", "protobuf") for name in imported}
     packages = {
         name.replace("_", "-") for name in imported - own - sys.stdlib_module_names

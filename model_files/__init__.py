@@ -1,0 +1,94 @@
+"""What a model file is: one function for each kind, in a list. See what_is.py.
+
+A function gets the path and a Description. It looks whether the file is of its kind, returns
+False if not, else fills the Description and returns True. To add a kind, write such a
+function, put it into the list, and write a test.
+"""
+
+from pathlib import Path
+
+from model_files import (
+    checkpoints,
+    graphs,
+    h5_files,
+    keras_files,
+    litert,
+    not_models,
+    other_files,
+    tensorflow_js,
+    zips,
+)
+from model_files.description import Description, shorten
+
+# The first that takes a file describes it.
+KINDS_OF_FILES = [
+    not_models.empty_file,
+    not_models.web_page,
+    not_models.git_lfs_pointer,
+    keras_files.keras_file,
+    keras_files.sharded_weights,
+    keras_files.weights_file,
+    h5_files.h5_model,
+    h5_files.h5_weights,
+    h5_files.other_hdf5,
+    graphs.saved_model,
+    checkpoints.checkpoint,
+    graphs.frozen_graph,
+    litert.litert,
+    tensorflow_js.tensorflow_js,
+    other_files.onnx_file,
+    other_files.numpy_arrays,
+    other_files.numpy_array,
+    not_models.pytorch_file,
+    not_models.pickle_file,
+    not_models.zip_archive,
+    not_models.tar_archive,
+    not_models.unknown_file,
+]
+KINDS_OF_FOLDERS = [
+    graphs.saved_model,
+    checkpoints.checkpoint,
+    tensorflow_js.tensorflow_js,
+    not_models.folder_of_files,
+]
+
+
+def describe(path):
+    """Return the Description of a file, a folder, or the prefix of a checkpoint.
+
+    It reads in this process: a damaged HDF5 file may end it. See reader.py.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    about = Description(str(path))
+    found = True
+    try:
+        found = fill(Path(path), about)
+    except zips.RefusedError as error:
+        about.refuse(str(error))
+    except PermissionError as error:
+        about.refuse(f"It cannot be read: {error.strerror}.")
+    # Anything can come out of a library that reads a damaged file.
+    except Exception as error:
+        about.what = about.what or "It looks like a model file."
+        reason = shorten(error, 120) or type(error).__name__
+        about.refuse(f"It is damaged or not complete: {reason}. Take another copy.")
+    if not found:
+        raise FileNotFoundError(about.path)
+    if not about.usable:
+        about.can, about.code = [], []
+    return about
+
+
+def fill(path, about):
+    """Return whether one of the kinds, which fills the Description, takes a path."""
+    if path.is_dir():
+        kinds = KINDS_OF_FOLDERS
+    elif path.is_file():
+        kinds = KINDS_OF_FILES
+    elif path.exists():
+        raise zips.RefusedError("It is neither a file nor a folder.")
+    else:
+        kinds = [checkpoints.checkpoint]  # its prefix is the name of no file
+    return any(kind(path, about) for kind in kinds)

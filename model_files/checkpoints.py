@@ -1,0 +1,199 @@
+"""TensorFlow checkpoints: the values of variables, in a file or more and an index."""
+
+import os
+import re
+from pathlib import Path
+
+from model_files import keras_config as kc
+from model_files import zips
+from model_files.arrays import Array, check_values
+from model_files.description import quoted, shorten, some
+from model_files.reader import import_tensorflow
+
+import numpy as np
+
+ONE_ARRAY = 200_000_000  # bytes
+END = "/.ATTRIBUTES/VARIABLE_VALUE"
+GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+COUNTER = re.compile(r"optimizer/(iter|_iterations|iterations)/")
+# Variables that are no weights: the optimizer's settings and counters.
+NO_WEIGHTS = re.compile(
+    r"(^|/)(_?optimizer|save_counter|keras_api|_?iterations?)(/(?!_trainable)|$)"
+)
+
+
+def checkpoint(path, about):
+    """A TensorFlow checkpoint: its prefix, one of its files, or its folder."""
+    prefix = prefix_of(path)
+    if prefix is None:
+        return False
+    about.is_a(
+        "checkpoint",
+        "A TensorFlow checkpoint: the values of variables. The model itself, its layers and "
+        "how they are connected, is not in it.",
+    )
+    about.path = prefix
+    if prefix.endswith("/"):
+        about.contents.append(
+            "The names of its files begin with a dot: they are hidden."
+        )
+    variables = read_variables(prefix, about)
+    if variables is None:
+        return True
+    keys = list(variables)
+    old = any(".OPTIMIZER_SLOT" in key or "layer_with_weights-" in key for key in keys)
+    writer = "Keras 2" if old else "TensorFlow 2"
+    about.written_by.append(f"{writer}; the file does not say which version, nor when.")
+    add_variables(about, variables)
+    steps = add_state(about, variables, "its name is not in the file")
+    if steps is None:
+        about.contents.append("No optimizer's state.")
+    about.needs.append(
+        "Your program, to build the same model, from the same attributes."
+    )
+    about.can.append("Predict, in a model that your program builds.")
+    about.can.append(
+        "Go on training, with a fresh optimizer."
+        if steps is None
+        else "Go on training, with its optimizer's state."
+    )
+    roots = sorted({key.partition("/")[0] for key in keys} - {GRAPH_KEY})
+    about.code = lines(prefix, roots, old, steps is not None)
+    if not set(roots) <= {"model", "save_counter"} and not old:
+        about.contents.append(f"Saved as tf.train.Checkpoint({some(roots, 6)}).")
+    return True
+
+
+def lines(prefix, roots, old, has_optimizer):
+    """Return the lines of Python that load a checkpoint."""
+    if old and "model" not in roots:
+        convert = f"keras2.convert({quoted(prefix)}, model)"
+        return ["import keras2  # of this project", *kc.build_lines(), convert]
+    if not set(roots) <= {"model", "save_counter"}:
+        return [
+            "import tensorflow as tf",
+            f"reader = tf.train.load_checkpoint({quoted(prefix)})",
+            "for name, shape in reader.get_variable_to_shape_map().items():",
+            "    print(name, shape)",
+        ]
+    build = (
+        ["model.optimizer.build(model.trainable_variables)"] if has_optimizer else []
+    )
+    return [
+        "import tensorflow as tf",
+        *kc.build_lines(),
+        *build,
+        f"status = tf.train.Checkpoint(model=model).read({quoted(prefix)})",
+        "status.assert_existing_objects_matched()  # or it may load nothing, silently",
+    ]
+
+
+def prefix_of(path):
+    """Return the prefix of a checkpoint with a name, file or folder of it; or None."""
+    if path.is_dir():
+        return prefix_in_folder(path)
+    if path.name == "checkpoint" and path.is_file():
+        return newest(path)
+    text = path.as_posix()
+    if path.is_file():
+        found = re.fullmatch(r"(.*)(\.index|\.data-\d{5}-of-\d{5})", text)
+        return found[1] if found else None
+    return text if Path(f"{text}.index").is_file() else None
+
+
+def prefix_in_folder(folder):
+    if (folder / "saved_model.pb").is_file():
+        return None
+    if (folder / ".index").is_file():
+        return f"{folder.as_posix()}/"
+    if (folder / "checkpoint").is_file():
+        return newest(folder / "checkpoint")
+    found = sorted(folder.glob("*.index"), key=lambda file: file.stat().st_mtime)
+    return found[-1].as_posix().removesuffix(".index") if found else None
+
+
+def newest(pointer):
+    """Return the prefix that a file named `checkpoint` points to, in the same folder."""
+    with open(pointer, encoding="utf-8", errors="replace") as file:
+        found = re.search(r'^model_checkpoint_path: "(.*)"', file.read(100_000), re.M)
+    if not found:
+        return None
+    # A path in a stranger's file is not followed.
+    name = found[1].replace("\\", "/").rpartition("/")[2]
+    return f"{pointer.parent.as_posix()}/{'' if name == '.' else name}"
+
+
+def missing_files(prefix):
+    """Return the names of the files that a checkpoint lacks."""
+    folder, _, name = prefix.rpartition("/")
+    found = {file.name for file in Path(folder or ".").iterdir()}
+    pattern = re.escape(name) + r"\.data-\d{5}-of-(\d{5})"
+    counts = [int(match[1]) for file in found if (match := re.fullmatch(pattern, file))]
+    count = min(counts[0], 1000) if counts else 1
+    wanted = [f"{name}.index"]
+    wanted += [f"{name}.data-{number:05}-of-{count:05}" for number in range(count)]
+    return [file for file in wanted if file not in found]
+
+
+def read_variables(prefix, about):
+    """Return the variables of a checkpoint, whose checksums are compared.
+
+    Returns:
+        dict: from the whole key to an Array; None if they are not there.
+    """
+    missing = missing_files(prefix)
+    if missing:
+        about.refuse(f"Missing: {some(missing, 4)}. Its files belong together.")
+        return None
+    if os.name == "nt" and not str(Path(prefix).absolute()).isascii():
+        raise zips.RefusedError(
+            "On Windows, TensorFlow cannot read where a path has other characters than plain "
+            r"Latin ones. Move it to C:\lessons, say."
+        )
+    tf = import_tensorflow()
+    folder, _, name = prefix.rpartition("/")
+    parts = Path(folder or ".").glob("*")
+    stored = sum(p.stat().st_size for p in parts if p.name.startswith(f"{name}.data-"))
+    reader = tf.compat.v1.train.NewCheckpointReader(prefix)
+    dtypes = reader.get_variable_to_dtype_map()
+    variables = {}
+    for key, shape in sorted(reader.get_variable_to_shape_map().items()):
+        array = Array(key.removesuffix(END), tuple(shape), dtypes[key].name)
+        size = array.size * max(1, dtypes[key].size)
+        if size > stored and dtypes[key] != tf.string:
+            raise ValueError(f"{shorten(key, 80)} has the shape {array}, and no values")
+        if size <= ONE_ARRAY:
+            array.values = lambda key=key: [np.asarray(reader.get_tensor(key))]
+        variables[key] = array
+    for array in variables.values():  # to read them all compares the checksums
+        if array.values and not array.dtype.startswith("float"):
+            array.values()
+    check_values(about, list(variables.values()))
+    return variables
+
+
+def is_state(key):
+    return ".OPTIMIZER_SLOT" in key or "optimizer/_variables/" in key
+
+
+def add_variables(about, variables):
+    """Fill the table: a row for each object that has variables."""
+    groups = {}
+    for key, array in variables.items():
+        if key != GRAPH_KEY and not is_state(key) and not NO_WEIGHTS.search(array.name):
+            owner = array.name.rpartition("/")[0] or array.name
+            groups.setdefault(owner, []).append(array)
+    rows = [({"name": name, "kind": ""}, inside) for name, inside in groups.items()]
+    kc.add_layers(about, rows)
+
+
+def add_state(about, variables, optimizer):
+    """Say how far the optimizer was, and return its counter; None if there is none."""
+    for key, array in variables.items():
+        if COUNTER.search(key) and array.shape == ():
+            steps = int(array.values()[0])
+            has_state = any(map(is_state, variables))
+            about.facts.update(steps=steps, optimizer_state=has_state)
+            kc.say_state(about, optimizer, steps, has_state)
+            return steps
+    return None

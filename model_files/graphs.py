@@ -1,0 +1,325 @@
+"""Graphs of TensorFlow: SavedModels and frozen graphs, read as protocol buffers."""
+
+import importlib
+import importlib.util
+import sys
+import types
+
+from model_files import checkpoints, zips
+from model_files import keras_config as kc
+from model_files.arrays import Array, check_values, shape_text
+from model_files.description import literal, quoted, shorten, some
+
+import numpy as np
+
+MOST = 300_000_000  # bytes of a graph that is read
+# Operations that touch files or run Python.
+FILE_OPERATIONS = {"WriteFile", "ReadFile", "PyFunc", "EagerPyFunc", "PyFuncStateless"}
+FILE_OPERATIONS |= {"DatasetToTFRecord", "SaveDataset", "LoadDataset"}
+TYPES = {
+    1: "float32",
+    2: "float64",
+    3: "int32",
+    9: "int64",
+    14: "bfloat16",
+    19: "float16",
+}
+NUMPY = {"float32": "<f4", "float64": "<f8", "float16": "<f2"}
+TRUST = (
+    "TensorFlow. Load one only from somebody you trust: it can write files (lesson 17)."
+)
+
+
+def saved_model(path, about):
+    """A SavedModel: its folder, or one of the files in it."""
+    if path.name in ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb"):
+        path = path.parent
+    elif path.parent.name == "variables":
+        path = path.parent.parent
+    if not (path / "saved_model.pb").is_file():
+        return False
+    about.is_a("savedmodel", "A SavedModel, TensorFlow's folder for a computation.")
+    about.path = path.as_posix()
+    graph = first_graph(path / "saved_model.pb")
+    metadata = keras_2_metadata(path, graph)
+    objects = graph.object_graph_def.nodes
+    children = {child.local_name for child in objects[0].children} if objects else set()
+    of_keras_3 = {"_misc_assets", "serve"} <= children
+    say_writer(about, graph, metadata, of_keras_3)
+    if metadata is not None:
+        say_metadata(about, metadata)
+    operations = [node.op for node in graph.graph_def.node]
+    for function in graph.graph_def.library.function:
+        operations += [node.op for node in function.node_def]
+    say_operations(about, operations)
+    signature = say_signatures(about, graph)
+    say_variables(about, path, has_optimizer=metadata is not None)
+    about.needs.append(TRUST)
+    about.can.append("Predict, without your classes: their computation is in it.")
+    about.code = saved_model_lines(path, signature, of_keras_3)
+    if metadata is None:
+        about.can.append(
+            "Not go on training: it has no fit, and load_model refuses it."
+        )
+    elif kc.layers_of(metadata):
+        about.can.append(
+            "Go on training where it stopped, after it is converted: see the last line below. "
+            "(load_model of Keras 3 refuses it.)"
+        )
+        about.code += kc.convert_lines(path)
+    else:
+        about.can.append(
+            "Go on training where it stopped, with its class: build its model in Keras 3 with "
+            "the same attributes, compile it, then keras2.convert(path, model)."
+        )
+    return True
+
+
+def say_writer(about, graph, metadata, of_keras_3):
+    writer = "no Keras: a tf.Module or another program made it"
+    if metadata is not None:
+        about.is_a(
+            "keras2.savedmodel",
+            "A whole model of Keras 2 as a SavedModel, the folder that "
+            'model.save("folder") wrote.',
+        )
+        writer = f"Keras {shorten(metadata.get('keras_version', '2'), 20)}"
+    elif of_keras_3:
+        about.what = (
+            "A SavedModel, a computation to predict with, as model.export of Keras 3 "
+            "writes it."
+        )
+        writer = "Keras 3"
+    version = shorten(graph.meta_info_def.tensorflow_version, 20)
+    about.facts["tensorflow_version"] = version
+    about.written_by.append(
+        f"TensorFlow {version}, and {writer}; it does not say when."
+    )
+
+
+def keras_2_metadata(path, graph):
+    """Return what Keras 2 says about its model, as a dict; None if it is not of Keras 2."""
+    text = ""
+    nodes = graph.object_graph_def.nodes
+    if (path / "keras_metadata.pb").is_file():  # since TensorFlow 2.5
+        message = part_of_tensorflow(
+            "tensorflow.python.keras.protobuf.saved_metadata_pb2"
+        )
+        saved = parse(message.SavedMetadata(), path / "keras_metadata.pb")
+        text = "".join(
+            node.metadata for node in saved.nodes if node.node_path == "root"
+        )
+    elif nodes and nodes[0].user_object.identifier.startswith("_tf_keras_"):
+        text = nodes[0].user_object.metadata
+    found = kc.parse(text) if text else None
+    return found if isinstance(found, dict) else None
+
+
+def say_metadata(about, metadata):
+    if kc.layers_of(metadata):
+        kc.name_layers(about, metadata)
+    else:
+        name = shorten(metadata.get("class_name"), 60)
+        about.facts["own_classes"] = [name]
+        about.needs.append(
+            f"To go on training, code that is not in it: the class {name}."
+        )
+    kc.say_compiled(about, metadata.get("training_config"))
+
+
+def say_variables(about, path, has_optimizer):
+    variables = checkpoints.read_variables(
+        f"{path.as_posix()}/variables/variables", about
+    )
+    if variables is None:
+        return
+    # Keras 3 writes each weight twice (issue 23553 of Keras).
+    once = {k: v for k, v in variables.items() if not k.startswith("_all_variables/")}
+    checkpoints.add_variables(about, once)
+    steps = None
+    if has_optimizer:
+        steps = checkpoints.add_state(about, once, about.facts.get("optimizer", "?"))
+    if steps is None:
+        about.contents.append("No optimizer's state.")
+
+
+def say_signatures(about, graph):
+    """Say what can be called, and return (name, input's name, example) of the best."""
+    shown = None
+    for name, signature in sorted(graph.signature_def.items()):
+        if name.startswith("__"):
+            continue
+        inputs = [
+            f"{k} {shape(info.tensor_shape)}" for k, info in signature.inputs.items()
+        ]
+        outputs = [shape(info.tensor_shape) for info in signature.outputs.values()]
+        about.contents.append(
+            f"Function {shorten(name, 40)}: from {some(inputs, 3) or 'nothing'} to "
+            f"{some(outputs, 3) or 'nothing'}."
+        )
+        if len(signature.inputs) == 1:
+            ((key, info),) = signature.inputs.items()
+            data = example(info.tensor_shape, info.dtype)
+            if data and (shown is None or name == "serving_default"):
+                shown = name, key, data
+    return shown
+
+
+def saved_model_lines(path, signature, of_keras_3):
+    lines = ["import tensorflow as tf", f"loaded = tf.saved_model.load({quoted(path)})"]
+    if signature is None:
+        return [*lines, "print(list(loaded.signatures))"]
+    name, key, data = signature
+    lines += kc.data_lines([data])
+    if of_keras_3:
+        return [*lines, "predictions = loaded.serve(x)"]
+    return [
+        *lines,
+        f"predict = loaded.signatures[{literal(name)}]",
+        f"predictions = predict(**{{{literal(key)}: tf.constant(x)}})",
+    ]
+
+
+def frozen_graph(path, about):
+    """A GraphDef in a `.pb` file, with the weights as constants."""
+    if path.suffix != ".pb":
+        return False
+    about.is_a("graph", "A file that ends in .pb.")
+    message = part_of_tensorflow("tensorflow.core.framework.graph_pb2")
+    graph = parse(message.GraphDef(), path)
+    if not graph.node or not all(node.op for node in graph.node):
+        if first_graph(path).graph_def.node:
+            about.is_a("savedmodel", "The graph of a SavedModel, without its folder.")
+            about.refuse("Name it saved_model.pb again, beside its folder variables.")
+            return True
+        raise ValueError("it has no graph of TensorFlow")
+    about.is_a(
+        "graph",
+        "A frozen graph of TensorFlow (GraphDef): a computation, with its weights as "
+        "constants.",
+    )
+    about.written_by.append(
+        "TensorFlow; the file does not say which version, nor when."
+    )
+    about.contents.append(f"{len(graph.node):,} operations.")
+    say_operations(about, [node.op for node in graph.node])
+    variables = [
+        node.name for node in graph.node if node.op in ("VariableV2", "VarHandleOp")
+    ]
+    if variables:
+        about.refuse(f"Its weights are not in it: {some(variables, 4)} are variables.")
+    arrays = [constant(node) for node in graph.node if node.op == "Const"]
+    arrays = [array for array in arrays if array.shape and array.dtype in NUMPY]
+    kc.add_layers(
+        about, [({"name": one.name, "kind": "Const"}, [one]) for one in arrays]
+    )
+    check_values(about, arrays)
+    about.needs.append(TRUST)
+    about.can += ["Predict.", "Not go on training: its weights are constants."]
+    about.code = frozen_graph_lines(path, graph, about)
+    return True
+
+
+def frozen_graph_lines(path, graph, about):
+    inputs = [node for node in graph.node if node.op == "Placeholder"]
+    used = {
+        name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input
+    }
+    no_result = "NoOp", "Placeholder", "Const", "Assert"
+    outputs = [
+        n.name for n in graph.node if n.name not in used and n.op not in no_result
+    ]
+    names = [node.name for node in inputs]
+    about.contents.append(f"Inputs: {some(names, 4)}. Outputs: {some(outputs, 4)}.")
+    lines = [
+        "import tensorflow as tf",
+        "graph = tf.compat.v1.GraphDef()",
+        f'graph.ParseFromString(open({quoted(path)}, "rb").read())',
+        'load = lambda: tf.import_graph_def(graph, name="")',
+        "loaded = tf.compat.v1.wrap_function(load, [])",
+    ]
+    if len(inputs) != 1 or len(outputs) != 1:
+        return lines
+    data = example(inputs[0].attr["shape"].shape, inputs[0].attr["dtype"].type)
+    if data is None:
+        return lines
+    ends = f"{literal(names[0] + ':0')}, {literal(outputs[0] + ':0')}"
+    return [
+        *lines,
+        f"predict = loaded.prune({ends})",
+        *kc.data_lines([data]),
+        "predictions = predict(tf.constant(x))",
+    ]
+
+
+def constant(node):
+    """Return the Array of an operation Const."""
+    proto = node.attr["value"].tensor
+    sizes = tuple(dim.size for dim in proto.tensor_shape.dim)
+    array = Array(node.name, sizes, TYPES.get(proto.dtype, "other"))
+    if array.dtype in NUMPY and proto.tensor_content:
+        array.values = lambda: [np.frombuffer(proto.tensor_content, NUMPY[array.dtype])]
+    return array
+
+
+def say_operations(about, operations):
+    found = sorted(FILE_OPERATIONS & set(operations))
+    about.facts["file_operations"] = found
+    if found:
+        about.problems.append(
+            f"It has operations that read or write files, or run Python: {some(found)}."
+        )
+
+
+def shape(proto):
+    if proto.unknown_rank:
+        return "(any shape)"
+    return shape_text([None if dim.size < 0 else dim.size for dim in proto.dim])
+
+
+def example(proto, dtype):
+    """Return (shape as text, dtype) of a batch of one; None where that is not clear."""
+    sizes = [dim.size for dim in proto.dim]
+    full = [(32 if place else 1) if n < 0 else n for place, n in enumerate(sizes)]
+    known = TYPES.get(dtype) in ("float32", "float64", "int32", "int64")
+    if not known or proto.unknown_rank or np.prod(full, dtype=float) > 1e7:
+        return None
+    return shape_text(full), TYPES[dtype]
+
+
+def first_graph(path):
+    message = part_of_tensorflow("tensorflow.core.protobuf.saved_model_pb2")
+    saved = parse(message.SavedModel(), path)
+    if not saved.meta_graphs:
+        raise ValueError("it has no graph of TensorFlow")
+    return saved.meta_graphs[0]
+
+
+def parse(message, path):
+    """Fill a protocol buffer from a file, and return it."""
+    if path.stat().st_size > MOST:
+        raise zips.RefusedError(f"{path.name} is larger than {MOST:,} bytes: not read.")
+    message.ParseFromString(path.read_bytes())
+    return message
+
+
+def part_of_tensorflow(name):
+    """Import a module of TensorFlow without TensorFlow, which takes three seconds.
+
+    For the time of the import, empty modules stand for the packages that it is in.
+    """
+    packages = name.split(".")[:-1]
+    stand_ins = []
+    for count in range(1, len(packages) + 1):
+        package = ".".join(packages[:count])
+        if package not in sys.modules:
+            spec = importlib.util.find_spec(package)
+            stand_in = types.ModuleType(package)
+            stand_in.__path__ = list(spec.submodule_search_locations)
+            sys.modules[package] = stand_in
+            stand_ins.append(package)
+    try:
+        return importlib.import_module(name)
+    finally:
+        for package in stand_ins:
+            del sys.modules[package]

@@ -1,0 +1,395 @@
+"""What the configuration of a Keras model says, read as JSON: nothing in it is run."""
+
+import importlib.util
+import json
+import math
+import re
+from pathlib import Path
+
+from model_files.arrays import shape_text
+from model_files.description import quoted, shorten, some
+
+# They draw random numbers, whose state no file of Keras has.
+RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
+OWN_CODE = "my_code"  # the name of the reader's own file in the lines to type
+
+
+def parse(text):
+    """Return the JSON of a configuration.
+
+    Raises:
+        ValueError: it is no JSON, or is nested too deep.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError(
+            "its JSON text is nested too deep: Keras writes none so"
+        ) from None
+
+
+def parts(config):
+    """Yield each dict in a configuration, from the outside in."""
+    waiting = [config]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            yield item
+            waiting.extend(reversed(item.values()))
+        elif isinstance(item, list):
+            waiting.extend(reversed(item))
+
+
+def strings(thing):
+    """Yield each str in lists and in dicts that are not of a class."""
+    if isinstance(thing, str):
+        yield thing
+    elif isinstance(thing, list):
+        for item in thing:
+            yield from strings(item)
+    elif isinstance(thing, dict) and "class_name" not in thing:
+        yield from strings(list(thing.values()))
+
+
+def layers_of(model):
+    """Return the dicts of a model's layers; none for a class of its own."""
+    config = model.get("config")
+    if isinstance(config, list):  # Sequential before Keras 2.3
+        return config
+    layers = config.get("layers") if isinstance(config, dict) else None
+    return layers if isinstance(layers, list) else []
+
+
+def layer_row(layer):
+    """Return the row of a layer in the table, without its arrays."""
+    config = layer.get("config")
+    name = config.get("name") if isinstance(config, dict) else None
+    kind = str(layer.get("class_name"))
+    inner = layers_of(layer)
+    if inner:
+        kind += f" of {len(inner)} layers"
+    return {"name": str(name or layer.get("name")), "kind": kind}
+
+
+def name_layers(about, model):
+    """Say which layers a model has, where their arrays are not known."""
+    rows = map(layer_row, layers_of(model))
+    names = [f"{row['name']} ({row['kind']})" for row in rows]
+    if names:
+        about.contents.append(f"Layers: {some(names, 6)}.")
+
+
+def add_layers(about, rows, word="parameters"):
+    """Fill the table.
+
+    Args:
+        about: the Description.
+        rows: list of (dict with `name` and `kind`, list of Array).
+        word: what the numbers are called.
+    """
+    for row, arrays in rows:
+        shapes = [str(array) for array in arrays]
+        size = sum(array.size for array in arrays)
+        about.layers.append({**row, "arrays": shapes, "parameters": size})
+    total = sum(row["parameters"] for row in about.layers)
+    about.facts["parameters"] = total
+    kinds = sorted({array.dtype for _, arrays in rows for array in arrays})
+    about.facts["dtype"] = kinds
+    if total:
+        about.contents.append(f"{total:,} {word}, {some(kinds, 3)}.")
+
+
+def name_of(thing):
+    """Return how a loss, an optimizer or a metric is called in a configuration."""
+    if isinstance(thing, list):
+        return ", ".join(name_of(item) for item in thing)
+    if not isinstance(thing, dict):
+        return shorten(thing, 60).rpartition(">")[2]
+    if "class_name" not in thing:
+        return ", ".join(name_of(item) for item in thing.values())
+    if thing["class_name"] == "function":
+        return name_of(thing.get("config"))
+    return name_of(thing["class_name"])
+
+
+def add_training(about, training, steps, states):
+    """Say how the model was compiled, and how far it was trained.
+
+    Args:
+        about: the Description.
+        training: dict with `loss` and the optimizer, or None.
+        steps: int, the optimizer's counter, or None.
+        states: how many arrays with a state the optimizer has.
+    """
+    optimizer = say_compiled(about, training)
+    # Of SGD without momentum the counter is all the state.
+    has_state = bool(steps) and (states > 0 or optimizer == "SGD")
+    about.facts.update(steps=steps, optimizer_state=has_state)
+    if optimizer is not None:
+        say_state(about, optimizer, steps, has_state)
+    elif has_state and training:
+        about.contents.append(
+            f"The state of an optimizer after {steps:,} steps (batches)."
+        )
+        about.problems.append(
+            "It does not say which optimizer that was, because the model had been saved as "
+            ".h5 before (lesson 3). load_model takes RMSprop, and skips the state."
+        )
+
+
+def say_compiled(about, training):
+    """Say which loss a model was compiled with, and return the optimizer's name or None."""
+    if not isinstance(training, dict) or not training:
+        about.contents.append("It was not compiled: no loss, no optimizer.")
+        return None
+    about.facts["loss"] = name_of(training.get("loss"))
+    about.contents.append(f"Loss: {about.facts['loss']}.")
+    optimizer = training.get("optimizer", training.get("optimizer_config"))
+    if optimizer is None:
+        return None
+    about.facts["optimizer"] = name_of(optimizer)
+    return about.facts["optimizer"]
+
+
+def say_state(about, optimizer, steps, state):
+    """Say whether the optimizer's state is there."""
+    if steps == 0:
+        about.contents.append(f"Optimizer: {optimizer}; not a step of training so far.")
+    elif state:
+        count = "1 step (batch)" if steps == 1 else f"{steps:,} steps (batches)"
+        about.contents.append(f"Optimizer: {optimizer}, with its state after {count}.")
+    else:
+        about.contents.append(f"Optimizer: {optimizer}; its state is not in the file.")
+
+
+def keras_names():
+    """Return the names of all layers, losses and so on that the installed Keras has.
+
+    They are read from the text of its modules: to import Keras takes seconds.
+    """
+    spec = importlib.util.find_spec("keras")
+    if spec is None:
+        return set()
+    names = set()
+    for path in Path(spec.submodule_search_locations[0]).glob("*/**/__init__.py"):
+        if path.parent.name != "src":
+            names.update(re.findall(r"as (\w+)", path.read_text(encoding="utf-8")))
+    return names
+
+
+# Names that Keras 2 wrote, that Keras writes for what is no class of yours, and those of
+# metrics that are in no module.
+OTHER_NAMES = {
+    "Functional",
+    "Model",
+    "Policy",
+    "TensorShape",
+    "function",
+    "DTypePolicy",
+}
+OTHER_NAMES |= {"MeanMetricWrapper", "LossFunctionWrapper"}
+OTHER_NAMES |= {"accuracy", "acc", "crossentropy", "ce"}
+OWN_PACKAGES = "keras", "builtins", "tf_keras", "tensorflow"
+
+
+def own_names(config):
+    """Return the names of classes and functions that are not Keras's own.
+
+    Returns:
+        dict: from the name to the package that it comes from, "" if that is the reader's
+        own program.
+    """
+    known = keras_names() | OTHER_NAMES
+    found = {}
+    for part in parts(config):
+        if "optimizer_config" in part:  # an .h5 file has functions as mere names
+            used = [part.get(key) for key in ("loss", "metrics", "weighted_metrics")]
+            used = {text.rpartition(">")[2] for text in strings(used)}
+            found.update(dict.fromkeys(used - known, ""))
+        name, module = part.get("class_name"), part.get("module")
+        if name == "function" and isinstance(part.get("config"), str):
+            name = part["config"]
+            module = None if module == "builtins" else module
+        if not isinstance(name, str) or name.startswith("__") or is_operation(part):
+            continue
+        package, _, short_name = name.rpartition(">")
+        origin = module.partition(".")[0] if isinstance(module, str) else ""
+        if origin.startswith("keras_"):
+            found[short_name] = origin
+        elif origin not in OWN_PACKAGES and (
+            package not in ("", "Custom") or short_name not in known
+        ):
+            found[short_name] = ""
+    return found
+
+
+def is_operation(part):
+    """Return whether a part is no layer, but an operation: the `/` in `x / 255`, say."""
+    inner = part.get("config")
+    is_node = "inbound_nodes" in part and part.get("class_name") != "InputLayer"
+    return is_node and isinstance(inner, dict) and "trainable" not in inner
+
+
+def operations(config):
+    """Return the names of the operations between the layers of a model."""
+    return sorted({str(p.get("class_name")) for p in parts(config) if is_operation(p)})
+
+
+def cautions(config):
+    """Return sentences on what comes back otherwise, silently: see README, What survives."""
+    found = []
+    for part in parts(config):
+        inner = part.get("config")
+        if not isinstance(inner, dict):
+            continue
+        name = shorten(inner.get("name"), 60)
+        if inner.get("stateful") is True:
+            found.append(
+                f"reset_state() of the layer {name} before a sequence begins: what a stateful "
+                "layer remembers is not in the file."
+            )
+        if inner.get("lora_rank"):
+            found.append(
+                f"Its weights by get_weights() and set_weights(): LoRA of the layer {name} "
+                "does not go on training from this file."
+            )
+        frozen = inner.get("trainable") is False and layers_of(part)
+        if frozen and part.get("class_name") == "Sequential":
+            found.append(
+                f"trainable = True for each layer of {name}, should it be unfrozen: for the "
+                "whole of it, it does nothing."
+            )
+    return found
+
+
+def add_needs(about, config):
+    """Say what has to be there before the model can be loaded.
+
+    Returns:
+        list of str: the names of the reader's own classes and functions.
+    """
+    names = own_names(config)
+    own = sorted(name for name, package in names.items() if not package)
+    about.facts["own_classes"] = own
+    for package in sorted(set(names.values()) - {""}):
+        about.needs.append(f"The package {shorten(package, 60)} (pip install).")
+    if own:
+        about.needs.append(
+            f"Code that is not in the file: the class or function {some(own)}. Its name is "
+            "all that the file has. Import it from the program that made the model (lesson 4)."
+        )
+    kinds = {part.get("class_name") for part in parts(config)}
+    if kinds & {"Lambda", "__lambda__"}:
+        about.facts["code_in_file"] = True
+        about.needs.append(
+            "A Lambda layer: a piece of Python that is in the file, and can do anything to "
+            "your computer. Keras refuses it. Only if you wrote the file yourself, load "
+            "it with safe_mode=False."
+        )
+    if "TFSMLayer" in kinds:
+        about.facts["code_in_file"] = True
+        about.needs.append(
+            "A SavedModel (TFSMLayer), which can write files when it is loaded. Keras "
+            "refuses it. Only if you wrote the file yourself, load it with safe_mode=False."
+        )
+    return own
+
+
+def random_layers(config):
+    """Return the names of the layers that draw random numbers."""
+    names = []
+    for part in parts(config):
+        if RANDOM.match(str(part.get("class_name"))) and "initializers" not in str(
+            part.get("module")
+        ):
+            inner = part.get("config")
+            if isinstance(inner, dict) and "name" in inner:
+                names.append(str(inner["name"]))
+    return names
+
+
+def input_shapes(model):
+    """Return a list of (shape, dtype) for the inputs, or [] if they are not in the file.
+
+    The shape has a 1 for the batch, and 32 where any size will do.
+    """
+    found = []
+    for layer in layers_of(model):
+        config = layer.get("config")
+        if not isinstance(config, dict):
+            continue
+        shape = config.get("batch_shape", config.get("batch_input_shape"))
+        if layer.get("class_name") == "InputLayer" or (not found and shape):
+            found.append((shape, config.get("dtype")))
+        if model.get("class_name") == "Sequential":
+            break
+    if not found and isinstance(model.get("build_config"), dict):
+        found.append((model["build_config"].get("input_shape"), None))
+    result = []
+    for shape, dtype in found:
+        sizes = isinstance(shape, list) and shape
+        if not sizes or not all(n is None or type(n) is int for n in shape):
+            return []
+        full = [1 if shape[0] is None else shape[0]]
+        full += [32 if size is None else size for size in shape[1:]]
+        if not 0 < math.prod(full) < 10_000_000:
+            return []
+        kind = dtype if dtype in ("float32", "float64", "int32", "int64") else "float32"
+        result.append((shape_text(full), kind))
+    return result
+
+
+def data_lines(shapes):
+    """Return lines of Python that make a batch `x` of zeros with the right shapes."""
+    arrays = [f'np.zeros({shape}, "{dtype}")' for shape, dtype in shapes]
+    if not arrays:
+        return []
+    value = arrays[0] if len(arrays) == 1 else f"[{', '.join(arrays)}]"
+    return ["import numpy as np", f"x = {value}  # your data"]
+
+
+def load_lines(path, own, shapes, more="", then=()):
+    """Return the lines that load a whole model, and predict with it.
+
+    Args:
+        path: of the file.
+        own: list of str, the names of the reader's own classes and functions.
+        shapes: what `input_shapes` returns.
+        more: more arguments of load_model.
+        then: lines to type after the model is loaded.
+    """
+    # The file may be somebody else's: what is no name in Python does not get into a line.
+    own = [name for name in own if name.isidentifier() and name.isascii()]
+    data = data_lines(shapes)
+    lines = ["import keras", *data[:1]]
+    arguments = more
+    if own:
+        entries = ", ".join(f'"{name}": {name}' for name in own)
+        lines.append(f"from {OWN_CODE} import {', '.join(own)}  # your own file")
+        lines.append(f"own = {{{entries}}}")
+        arguments += ", custom_objects=own"
+    if "safe_mode" in arguments:
+        lines.append("# Only if you wrote the file yourself: this runs the code in it.")
+    lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
+    return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
+
+
+def weights_lines(path, build_optimizer):
+    """Return the lines that load weights into a model that the reader's program builds."""
+    lines = build_lines()
+    if build_optimizer:
+        lines.append("model.optimizer.build(model.trainable_variables)")
+    return [*lines, f"model.load_weights({quoted(path)})"]
+
+
+def convert_lines(path):
+    """Return a comment for a file that can go on training when it is converted."""
+    command = f"python what_is.py {quoted(path)} --convert NEW.keras"
+    return ["# To go on training:", f"# {command}"]
+
+
+def build_lines():
+    return [
+        f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model",
+        "model = build_model()",
+    ]

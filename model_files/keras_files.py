@@ -1,0 +1,302 @@
+"""The kinds of files that Keras 3 writes: .keras, .weights.h5, .weights.json."""
+
+import io
+import json
+import re
+import zipfile
+
+from model_files import hdf5, older, zips
+from model_files import keras_config as kc
+from model_files.arrays import check_values
+from model_files.description import shorten, some
+
+import h5py
+
+TEXT = 64_000_000  # bytes of a configuration
+IN_MEMORY = 500_000_000  # bytes of the weights in a .keras file
+
+
+def keras_file(path, about):
+    """A `.keras` file: a zip archive with config.json, metadata.json, model.weights.h5."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        if "config.json" not in archive.namelist():
+            return False
+    about.is_a("keras", "A whole model in the format of Keras, .keras.")
+    with zips.opened(path) as archive:
+        config = read_parts(archive, about)
+    path = about.renamed(path, ".keras")
+    if about.facts.get("keras_version", "").startswith("2."):
+        say_what_keras_2_files_can(about, path)
+        return True
+    own = kc.add_needs(about, config)
+    cautions = kc.cautions(config)
+    about.needs += cautions
+    older.say_versions(about, config)
+    say_what_models_can(about, config, cautions)
+    trust = ", safe_mode=False" if about.facts.get("code_in_file") else ""
+    about.code = kc.load_lines(path, own, kc.input_shapes(config), trust)
+    if '"mixed_float16"' in json.dumps(config):
+        about.needs.append(
+            "The policy mixed_float16, or its optimizer's state is skipped."
+        )
+        about.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
+    return True
+
+
+def read_parts(archive, about):
+    """Say what is in the parts of a `.keras` file, and return its configuration."""
+    damaged = zips.damaged_part(archive)
+    if damaged:
+        about.refuse(
+            f"Damaged: {damaged} does not have its checksum. Take another copy. (Keras does "
+            "not always notice it.)"
+        )
+    names = archive.namelist()
+    if {"training.json", "training.npz"} <= set(names):
+        about.facts["checkpoint_py"] = True
+        about.contents.append(
+            "Written by checkpoint.py, to resume the training exactly."
+        )
+    if "metadata.json" in names:
+        say_writer(about, kc.parse(zips.read(archive, "metadata.json", TEXT)))
+    config = kc.parse(zips.read(archive, "config.json", TEXT))
+    training = config.get("compile_config")
+    if damaged or not has_readable_weights(archive, about):
+        kc.name_layers(about, config)
+        optimizer = kc.say_compiled(about, training)
+        about.contents += [f"Optimizer: {optimizer}."] if optimizer else []
+        about.facts["optimizer_state"] = None
+        return config
+    with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        arrays = hdf5.arrays_in(file, about)
+        kc.add_layers(about, rows_of_weights(file, arrays, config, about))
+        kc.add_training(about, training, *optimizer_in_weights(file, arrays))
+        check_values(about, list(arrays.values()))
+    return config
+
+
+def say_writer(about, metadata):
+    version = str(metadata.get("keras_version"))
+    date = str(metadata.get("date_saved")).replace("@", " at ")
+    about.written_by.append(f"Keras {shorten(version, 20)}, on {shorten(date, 30)}.")
+    about.facts.update(keras_version=version, date_saved=date)
+
+
+def has_readable_weights(archive, about):
+    """Return whether the weights are there and can be read at once; if not, say so."""
+    if "model.weights.h5" not in archive.namelist():
+        about.refuse("It has no weights: model.weights.h5 is missing in it.")
+        return False
+    if archive.getinfo("model.weights.h5").file_size > IN_MEMORY:
+        about.problems.append(
+            f"Not looked at: its weights, which take more than {IN_MEMORY:,} bytes."
+        )
+        return False
+    return True
+
+
+def say_what_keras_2_files_can(about, path):
+    about.is_a("keras2.keras", "A whole model in a .keras file of Keras 2.")
+    about.needs.append(
+        "Your program, to build the same model: Keras 3 refuses most .keras files of Keras 2, "
+        "and load_weights takes the weights out of them."
+    )
+    about.can += [
+        "Predict, in a model that your program builds.",
+        "Go on training, with a fresh optimizer.",
+    ]
+    about.code = kc.weights_lines(path, build_optimizer=False)
+
+
+def say_what_models_can(about, config, cautions):
+    unsafe = about.facts.get("code_in_file")
+    about.can.append("Predict, if you trust it." if unsafe else "Predict.")
+    random = kc.random_layers(config)
+    if about.facts.get("checkpoint_py"):
+        about.can.append(
+            "Go on training to the last bit, by checkpoint.fit in the program that wrote it."
+        )
+    elif "optimizer" not in about.facts and about.facts["optimizer_state"]:
+        about.can.append(
+            "Go on training: model.compile(...) with the optimizer that it had, then "
+            "model.optimizer.build(model.trainable_variables) and model.load_weights(...) "
+            "of this file."
+        )
+    elif "optimizer" not in about.facts:
+        about.can.append("Go on training, after model.compile(...).")
+    elif not about.facts["optimizer_state"]:
+        about.can.append("Go on training, with a fresh optimizer.")
+    elif random:
+        about.can.append(
+            "Go on training with its optimizer's state, but not to the last bit: the "
+            f"random numbers of {some(random, 4)} are not in the file (lesson 9)."
+        )
+    elif cautions:
+        about.can.append(
+            "Go on training with its optimizer's state; see what it needs."
+        )
+    else:
+        about.can.append(
+            "Go on training as if never interrupted, to the last bit, if the data come in "
+            "the same order. (For a few kinds of models not: README, What survives.)"
+        )
+
+
+def weights_file(path, about):
+    """A `.weights.h5` file of Keras 3."""
+    if not hdf5.is_hdf5(path):
+        return False
+    about.is_a("hdf5", "An HDF5 file, as .h5 and .weights.h5 are.")
+    with h5py.File(path) as file:
+        if not has_weights_of_keras_3(file):
+            return False
+        about.is_a(
+            "weights.h5",
+            "The weights of a model, in a .weights.h5 file of Keras 3. The model itself, its "
+            "layers and how they are connected, is not in it.",
+        )
+        arrays = hdf5.arrays_in(file, about)
+        if not arrays:
+            about.refuse(
+                "No array is in it. (Is it one of several, with a .weights.json?)"
+            )
+        kc.add_layers(about, rows_by_group(file, arrays))
+        steps, states = optimizer_in_weights(file, arrays)
+        # Keras 2 wrote no names and no learning rate, and its optimizer's state is not read.
+        has_names = "vars" in file and "name" in file["vars"].attrs
+        rate = arrays.get("optimizer/vars/1")
+        if steps is not None and not has_names and (rate is None or rate.shape != ()):
+            about.what = about.what.replace("Keras 3", "Keras 2")
+            about.contents.append(
+                "Its optimizer's state is of Keras 2: Keras 3 skips it."
+            )
+            steps, states = None, 0
+        elif steps is None:
+            about.contents.append("No optimizer's state.")
+        else:
+            name = (
+                hdf5.text(file["optimizer/vars"], "name")
+                or "its name is not in the file"
+            )
+            kc.say_state(about, re.sub(r"_\d+$", "", name), steps, states > 0)
+        about.facts.update(steps=steps, optimizer_state=states > 0)
+        check_values(about, list(arrays.values()))
+    about.facts.update(checksums=False, needs_keras=0)
+    about.written_by.append("The file does not say which version of Keras, nor when.")
+    about.needs.append("Your program, to build the same model. Any Keras 3 reads it.")
+    path = about.renamed(path, ".weights.h5")
+    say_what_weights_can(about, path, steps is not None)
+    return True
+
+
+def has_weights_of_keras_3(file):
+    if "model_config" in file.attrs or "layer_names" in file.attrs:
+        return False
+    names = list(file)[:1000]
+    groups = [
+        file[n] for n in names if isinstance(file.get(n, getlink=True), h5py.HardLink)
+    ]
+    groups = [group for group in groups if isinstance(group, h5py.Group)]
+    known = {"layers", "vars", "optimizer"} & set(names)
+    return bool(known) or any("vars" in group for group in groups)
+
+
+def sharded_weights(path, about):
+    """Weights in several files: the `.weights.json` file that lists them, or one of them."""
+    part = re.fullmatch(r"(.+)_\d{5}\.weights\.h5", path.name)
+    if part:
+        path = path.with_name(f"{part[1]}.weights.json")
+    if not path.name.endswith(".weights.json") or not path.is_file():
+        return False
+    about.path = path.as_posix()
+    about.is_a(
+        "weights.json", "The list of several files that have the weights of one model."
+    )
+    if path.stat().st_size > TEXT:
+        raise zips.RefusedError("It is too large for such a list: not read.")
+    parts = kc.parse(path.read_text(encoding="utf-8"))["weight_map"]
+    files = sorted({name for names in parts.values() for name in names})
+    about.written_by.append("Keras 3; the file does not say which version, nor when.")
+    about.contents.append(f"{len(files)} files: {some(files)}.")
+    missing = [
+        n for n in files if "/" in n or "\\" in n or not (path.parent / n).is_file()
+    ]
+    if missing:
+        about.refuse(f"Not beside it: {some(missing)}. All files belong together.")
+    about.needs.append(
+        "Your program, to build the same model; all files in one folder."
+    )
+    say_what_weights_can(about, path, "/optimizer/vars" in parts)
+    return True
+
+
+def say_what_weights_can(about, path, has_optimizer):
+    about.can.append("Predict, in a model that your program builds.")
+    if has_optimizer:
+        about.can.append(
+            "Go on training as if never interrupted, if its optimizer is built before the "
+            "weights are loaded (the line with optimizer.build)."
+        )
+    else:
+        about.can.append("Go on training, with a fresh optimizer.")
+    about.code = kc.weights_lines(path, build_optimizer=has_optimizer)
+
+
+def rows_of_weights(file, arrays, config, about):
+    """Return a row for each layer, with its arrays, of weights that Keras 3 has saved.
+
+    The file does not use the names of layers: they are counted, class by class.
+    """
+    layers = kc.layers_of(config)
+    if not layers:
+        return rows_by_group(file, arrays)
+    rows, used = [], {}
+    strangers = {name for name in arrays if name.startswith("layers/")}
+    for layer in layers:
+        snake = snake_case(str(layer.get("class_name")).rpartition(">")[2])
+        number = used[snake] = used.get(snake, -1) + 1
+        group = f"layers/{snake}_{number}/" if number else f"layers/{snake}/"
+        mine = [name for name in arrays if name.startswith(group)]
+        strangers -= set(mine)
+        rows.append((kc.layer_row(layer), [arrays[name] for name in mine]))
+    if strangers:
+        about.refuse(
+            "Arrays of layers that its configuration does not have: "
+            f"{some(sorted(strangers), 4)}."
+        )
+    return rows
+
+
+def snake_case(name):
+    """Return a class name as Keras 3 writes it in weights (keras/src/utils/naming.py)."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def rows_by_group(file, arrays):
+    """Return a row for each group of arrays, but for those of the optimizer and metrics."""
+    groups = {}
+    for name, array in arrays.items():
+        if not name.startswith(("optimizer/", "metrics/", "_metrics", "loss/")):
+            groups.setdefault(name.rpartition("/")[0], []).append(array)
+    rows = []
+    for group, inside in sorted(groups.items()):
+        name = hdf5.text(file[group], "name") if group else None
+        path = group.removesuffix("/vars") or "(the model itself)"
+        row = {"name": f"{name} ({path})" if name else path, "kind": ""}
+        rows.append((row, inside))
+    return rows
+
+
+def optimizer_in_weights(file, arrays):
+    """Return the optimizer's counter (or None), and how many arrays of state it has."""
+    names = [name for name in arrays if name.startswith("optimizer/vars/")]
+    counter = arrays.get("optimizer/vars/0")
+    if counter is None or counter.shape != () or "int" not in counter.dtype:
+        return None, 0
+    rate = arrays.get("optimizer/vars/1")  # not there with a learning-rate schedule
+    settings = 2 if rate is not None and rate.shape == () else 1
+    return int(file["optimizer/vars/0"][()]), len(names) - settings

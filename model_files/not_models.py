@@ -1,0 +1,190 @@
+"""What is no model, though it is called one."""
+
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+from model_files import zips
+from model_files.description import shorten, some
+
+MODEL_NAMES = (
+    ".keras",
+    ".h5",
+    ".hdf5",
+    ".tflite",
+    ".onnx",
+    ".pb",
+    ".npz",
+    "model.json",
+)
+MEMBERS = 10_000
+
+
+def empty_file(path, about):
+    if path.stat().st_size:
+        return False
+    about.is_not_a_model(
+        "empty", "An empty file.", "Nothing is in it. Copy or download it again."
+    )
+    return True
+
+
+def web_page(path, about):
+    """An HTML page: what a link to a download often gives."""
+    start = head(path).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
+        return False
+    about.is_not_a_model(
+        "html",
+        "A web page (HTML), not a model.",
+        "The address leads to a page about the file: on that page, look for a link named "
+        "Download or Raw.",
+    )
+    return True
+
+
+def git_lfs_pointer(path, about):
+    start = head(path)
+    if not start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return False
+    size = start.partition(b"\nsize ")[2].split(b"\n")[0].decode("ascii", "replace")
+    about.is_not_a_model(
+        "lfs",
+        "A pointer of Git LFS: three lines of text that stand for a large file.",
+        f"The file itself ({shorten(size, 20)} bytes) was not downloaded: install git-lfs, "
+        "then git lfs pull in the repository.",
+    )
+    return True
+
+
+def pytorch_file(path, about):
+    """What torch.save or torch.jit.save wrote: a zip archive with pickles."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        if not any(name.endswith("data.pkl") for name in archive.namelist()):
+            return False
+    about.is_not_a_model(
+        "pytorch",
+        "A file of PyTorch, not of TensorFlow or Keras.",
+        "Load it with PyTorch: torch.load(path, weights_only=True). Without weights_only it "
+        "can run code that is in the file. It was not opened here.",
+    )
+    return True
+
+
+def pickle_file(path, about):
+    """A pickle, known by its first bytes. It is never opened: that would run it."""
+    start = head(path)
+    if not (
+        start[:1] == b"\x80" and start[1:2] in b"\x01\x02\x03\x04\x05" and start[1:2]
+    ):
+        return False
+    torch = b"torch" in start or start[2:5] == b"\x8a\nl"
+    about.is_not_a_model(
+        "pickle",
+        "A pickle, Python's way to store any object"
+        + (" (perhaps of an old PyTorch)." if torch else "."),
+        "To open a pickle runs the program that is in it. It was not opened here. Ask for "
+        "the model in another format, .keras say.",
+    )
+    return True
+
+
+def zip_archive(path, about):
+    """Any other zip archive, and one that was cut."""
+    if not head(path).startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return False
+    about.is_a("zip", "A zip archive.")
+    if not zipfile.is_zipfile(path):
+        about.what = "The beginning of a zip archive, of a .keras file perhaps."
+        about.refuse("It was cut: its end is missing. Copy or download it again.")
+        return True
+    with zips.opened(path) as archive:
+        _say_what_is_inside(about, archive.namelist())
+    return True
+
+
+def tar_archive(path, about):
+    """A tar archive, also a compressed one. Nothing is unpacked."""
+    start = head(path)
+    packed = start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
+    if not packed and start[257:262] != b"ustar":
+        return False
+    about.is_a("tar", "A compressed file or archive." if packed else "A tar archive.")
+    names = []
+    read = 0
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                names.append(member.name)
+                read += member.size
+                if len(names) > MEMBERS or read > zips.MANY * 20:
+                    break
+    except tarfile.ReadError:
+        about.refuse(
+            "Unpack it (with gunzip, say), and ask about what comes out of it."
+        )
+        return True
+    about.what = "A tar archive, compressed." if packed else about.what
+    _say_what_is_inside(about, names)
+    return True
+
+
+def _say_what_is_inside(about, names):
+    models = [name for name in names if name.lower().endswith(MODEL_NAMES)]
+    if models:
+        about.refuse(
+            f"Unpack it first, then ask about what is in it: {some(models, 4)}."
+        )
+    else:
+        about.refuse(f"No model is in it. It has: {some(names, 4) or 'nothing'}.")
+
+
+def folder_of_files(path, about):
+    """Any other folder."""
+    about.is_a("folder", "A folder.")
+    models = []
+    for number, entry in enumerate(os.scandir(path)):
+        marks = "saved_model.pb", "checkpoint", ".index", "model.json"
+        if entry.name.lower().endswith(MODEL_NAMES) or (
+            entry.is_dir() and any(Path(entry, mark).is_file() for mark in marks)
+        ):
+            models.append(entry.name)
+        if number > MEMBERS:
+            break
+    if models:
+        about.refuse(f"Ask about one of the models in it: {some(sorted(models), 6)}.")
+    else:
+        about.refuse("No model is directly in it: ask about a folder or a file in it.")
+    return True
+
+
+def unknown_file(path, about):
+    """The last of the list."""
+    start = head(path)
+    try:
+        text = start[:2000].decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = (
+            "" if error.start < len(start[:2000]) - 3 else start[: error.start].decode()
+        )
+    if text and all(c.isprintable() or c.isspace() for c in text):
+        about.is_a("text", "A text file.")
+        about.refuse(f"It is no model. It begins with: {shorten(text, 60)}")
+    else:
+        about.is_a("unknown", "No file of a kind that is known here.")
+        about.refuse(
+            f"It begins with the bytes {start[:8].hex(' ')}. Was it cut, encrypted, or "
+            "written by another program?"
+        )
+    return True
+
+
+def head(path, size=16_384):
+    """Return the first bytes of a file, none of a folder."""
+    if Path(path).is_dir():
+        return b""
+    with open(path, "rb") as file:
+        return file.read(size)

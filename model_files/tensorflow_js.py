@@ -1,0 +1,160 @@
+"""TensorFlow.js: a `.json` file with the description, and files with the weights' bytes."""
+
+from pathlib import Path
+
+from model_files import keras_config as kc
+from model_files import zips
+from model_files.arrays import PIECE, Array, check_values
+from model_files.description import quoted, shorten, some
+from model_files.not_models import head
+
+import numpy as np
+
+MOST = 50_000_000  # bytes of JSON
+BYTES = {"float32": 4, "float16": 2, "int32": 4, "uint16": 2, "uint8": 1, "bool": 1}
+BYTES |= {"complex64": 8}
+
+
+def tensorflow_js(path, about):
+    """A TensorFlow.js model: its `.json` file, one of its weight files, or its folder."""
+    file = json_file(path)
+    if file is None:
+        return False
+    if file.stat().st_size > MOST:
+        raise zips.RefusedError(
+            "It is a JSON text, and too large for a model: not read."
+        )
+    text = file.read_text(encoding="utf-8")
+    if '"weightsManifest"' not in text and '"modelTopology"' not in text:
+        return False
+    about.path = file.as_posix()
+    about.is_a("tfjs", "A model for TensorFlow.js, which runs in a browser.")
+    described = kc.parse(text)
+    topology = described["modelTopology"]
+    say_writer(about, described)
+    arrays = []
+    for group in described.get("weightsManifest", []):
+        arrays += arrays_of(group, file.parent, about)
+    if described.get("format") == "graph-model" or "node" in topology:
+        about.is_a(
+            "tfjs.graph", "A graph model for TensorFlow.js: a computation, no layers."
+        )
+        about.needs.append("A browser, and there tf.loadGraphModel.")
+        about.can.append(
+            "Predict in a browser. In Python, nothing of this project loads it."
+        )
+        kc.add_layers(
+            about, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+        )
+    else:
+        about.is_a("tfjs", "A layers model for TensorFlow.js, which runs in a browser.")
+        # The official converter writes it inside of "model_config"; a browser does not.
+        say_layers(about, topology.get("model_config", topology), arrays, file)
+    about.contents.append("No loss, no optimizer.")
+    check_values(about, arrays)
+    return True
+
+
+def json_file(path):
+    """Return the JSON file that a path stands for; None if there is none."""
+    if path.is_dir():
+        path = path / "model.json"
+    elif path.suffix == ".bin":
+        beside = path.parent / "model.json"
+        listed = f'"{path.name}"'.encode()
+        if not beside.is_file() or listed not in head(beside, MOST).replace(
+            b'"./', b'"'
+        ):
+            return None
+        path = beside
+    is_json = path.is_file() and head(path).lstrip().startswith(b"{")
+    return path if is_json else None
+
+
+def say_writer(about, described):
+    writers = [described.get(key) for key in ("generatedBy", "convertedBy")]
+    writers = [shorten(writer, 60) for writer in writers if writer]
+    about.written_by.append(
+        f"{some(writers) or 'A program that is not named'}; it does not say when."
+    )
+
+
+def say_layers(about, model, arrays, file):
+    layers = kc.layers_of(model)
+    left = {array.name: array for array in arrays}
+    rows = []
+    for layer in layers:
+        row = kc.layer_row(layer)
+        mine = [name for name in left if name.startswith(f"{row['name']}/")]
+        rows.append((row, [left.pop(name) for name in mine]))
+    kc.add_layers(about, rows)
+    if left:
+        about.refuse(
+            f"Arrays of layers that its description does not have: {some(left, 4)}."
+        )
+    about.needs.append(
+        "In a browser, tf.loadLayersModel. In Python, tfjs.py of this project."
+    )
+    others = sorted({str(layer.get("class_name")) for layer in layers} - {"Dense"})
+    about.facts["dense"] = bool(layers) and not others
+    if not about.facts["dense"]:
+        about.can.append(
+            f"Predict in a browser. tfjs.py knows Dense layers, and not {some(others, 4)}."
+        )
+        return
+    about.can.append("Predict, in a browser and in Keras.")
+    about.can.append("Go on training in Keras, with a fresh optimizer.")
+    data = kc.data_lines(kc.input_shapes(model))
+    about.code = ["import tfjs  # of this project", *data[:1]]
+    about.code += [f"model = tfjs.load({quoted(file)})", *data[1:]]
+    about.code += ["predictions = model.predict(x)"] if data else []
+
+
+def arrays_of(group, folder, about):
+    """Return the arrays of a group of files; those that are cut or missing are a problem."""
+    # Only the name counts: a file from others cannot point to another folder.
+    files = [
+        folder / Path(str(name).replace("\\", "/")).name for name in group["paths"]
+    ]
+    missing = [file.name for file in files if not file.is_file()]
+    arrays, end = [], 0
+    for weight in group["weights"]:
+        dtype = str(weight["dtype"])
+        stored = weight.get("quantization", {}).get("dtype", dtype)
+        array = Array(
+            str(weight["name"]), tuple(int(n) for n in weight["shape"]), dtype
+        )
+        if dtype == stored == "float32" and len(files) == 1 and not missing:
+            array.values = pieces(files[0], end, array.size)
+        end += array.size * BYTES.get(stored, 0)
+        arrays.append(array)
+    if missing:
+        about.refuse(f"Its weights are missing: put {some(missing, 4)} beside it.")
+        return arrays
+    size = sum(file.stat().st_size for file in files)
+    known = all(array.dtype in BYTES for array in arrays)
+    if known and size != end:
+        about.refuse(
+            f"Its weights should be {end:,} bytes, and {size:,} are there: the file was cut, "
+            "or is of another model."
+        )
+        for array in arrays:
+            array.values = None
+    return arrays
+
+
+def pieces(file, start, count):
+    """Return a function that reads `count` float32 numbers, from byte `start` on."""
+
+    def values():
+        left = count
+        with open(file, "rb") as opened:
+            opened.seek(start)
+            while left > 0:
+                piece = np.frombuffer(opened.read(min(left * 4, PIECE)), "<f4")
+                if not piece.size:
+                    return
+                left -= piece.size
+                yield piece
+
+    return values

@@ -1,0 +1,49 @@
+"""Zip archives, such as `.keras` files, as something that somebody else may have made."""
+
+import zipfile
+from pathlib import PurePosixPath, PureWindowsPath
+
+MANY = 100_000_000  # bytes
+
+
+class RefusedError(Exception):
+    """The file is not read any further; the message is a sentence that says why."""
+
+
+def opened(path):
+    """Return the archive, after a look at the names and sizes that it states.
+
+    Raises:
+        RefusedError: it would write outside of its folder, or is a zip bomb.
+        zipfile.BadZipFile: it is damaged.
+    """
+    archive = zipfile.ZipFile(path)
+    for name in archive.namelist():
+        parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
+        if ".." in parts or PureWindowsPath(name).drive or name[:1] in ("/", "\\"):
+            raise RefusedError(
+                f"It has a part named {name[:80]!r}, which would be written outside of the "
+                "folder in which it is unpacked. Somebody made it so: do not use it."
+            )
+    total = sum(member.file_size for member in archive.infolist())
+    size = path.stat().st_size
+    if total > MANY and total > 50 * size:
+        raise RefusedError(
+            f"It is a zip bomb: {size:,} bytes that become {total:,}. Do not unpack it."
+        )
+    return archive
+
+
+def read(archive, name, limit):
+    """Return the content of a part of at most `limit` bytes."""
+    if archive.getinfo(name).file_size > limit:
+        raise RefusedError(f"Its part {name} is larger than {limit:,} bytes: not read.")
+    return archive.read(name)
+
+
+def damaged_part(archive):
+    """Return the name of a part that does not have its checksum, or None."""
+    try:
+        return archive.testzip()
+    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+        return f"a part ({error})"
