@@ -65,7 +65,7 @@ else:
     keras.utils.set_random_seed(1)
     model = models.compiled()
     done = 0
-lesson.note(f"{done} of 10 epochs are done.")
+lesson.note(f"{done} of 6 epochs are done.")
 
 lesson.step(2, "Train")
 number = os.getpid()  # of this process
@@ -73,7 +73,7 @@ lesson.note(f"Stop it (Ctrl-C, kill -9 {number}, task manager) and start it agai
 # Without shuffling: that, and layers such as Dropout, are what lesson 9 is about.
 safe = SafeCheckpoint(folder)
 model.fit(
-    x, y, initial_epoch=done, epochs=10, callbacks=[safe], shuffle=False, verbose=2
+    x, y, initial_epoch=done, epochs=6, callbacks=[safe], shuffle=False, verbose=2
 )
 # This training has ended. Without its checkpoints the next one begins anew.
 model.save(folder / "finished.keras")

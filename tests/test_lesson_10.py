@@ -29,16 +29,16 @@ FEW = ("--samples", "2000")
 def test_lesson_10_ends_as_if_never_killed(default_run):
     _, killed = default_run(SCRIPT).stdout.split("3. Kill")
     killed, again = killed.split("4. Damage")
-    assert killed.rstrip().endswith("| Epoch 4/10")
+    assert killed.rstrip().endswith("| Epoch 4/6")
     assert "epoch-0003.keras is damaged: the file before it is used." in again
-    assert "2 of 10 epochs are done." in again
-    assert "| Epoch 2/10" not in again
-    assert "| Epoch 3/10" in again
+    assert "2 of 6 epochs are done." in again
+    assert "| Epoch 2/6" not in again
+    assert "| Epoch 3/6" in again
     assert "ok     as if never killed: not one bit differs" in again
 
 
 def test_a_lesson_10_that_was_killed_goes_on_and_one_that_has_ended_begins_anew(folder):
-    process, _ = start_and_read_until(folder, SCRIPT, "Epoch 4/10", *FEW)
+    process, _ = start_and_read_until(folder, SCRIPT, "Epoch 4/6", *FEW)
     process.kill()
     process.communicate()
     goes_on = folder.run_prepared(SCRIPT, *FEW, "--language", "zh")
@@ -47,9 +47,9 @@ def test_a_lesson_10_that_was_killed_goes_on_and_one_that_has_ended_begins_anew(
     assert goes_on.stdout.count("\n   | 第 10 课：") == 2
     (done,) = numbers(r"已训练 (\d+) 个周期", goes_on.stdout)
     assert done >= 3
-    assert f"Epoch {int(done)}/10" not in goes_on.stdout.split("3. 强制终止")[0]
+    assert f"Epoch {int(done)}/6" not in goes_on.stdout.split("3. 强制终止")[0]
     begins_anew = folder.run_prepared(SCRIPT, *FEW, "--train-only")
-    assert "\n   0 of 10 epochs are done." in begins_anew.stdout
+    assert "\n   0 of 6 epochs are done." in begins_anew.stdout
     assert "3. Kill" not in begins_anew.stdout
 
 
