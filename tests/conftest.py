@@ -42,7 +42,7 @@ EXPERIMENTS = [
 # These take long: tests run them with less. Their transcripts are of the defaults, so that
 # test_output.py compares words, not numbers.
 QUICKER = {
-    "experiments.kills": ["--kills", "3"],
+    "experiments.kills": ["--kills", "2"],
     "experiments.versions": ["--versions", "2.21.0", "3.12.4", "3.14.1"],
 }
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
