@@ -105,16 +105,19 @@ def entries(context=""):
 
 @functools.cache
 def _patterns():
-    """Return (pattern, placeholders, Chinese) of sentences with values, the longest first."""
+    """Return (pattern, placeholders, Chinese) of sentences with values.
+
+    The first that matches is right: those with the most text beside the values come first.
+    """
     found = []
-    for english, chinese in entries().items():
+    by_text = sorted(entries(), key=lambda text: -len(PLACEHOLDER.sub("", text)))
+    for english in by_text:
         placeholders = PLACEHOLDER.findall(english)
         if placeholders:
             pattern = re.escape(english)
             for placeholder, value in PLACEHOLDERS.items():
                 pattern = pattern.replace(re.escape(placeholder), value)
-            found.append((re.compile(pattern, re.S), placeholders, chinese))
-    found.sort(key=lambda row: len(row[0].pattern), reverse=True)
+            found.append((re.compile(pattern, re.S), placeholders, entries()[english]))
     return found
 
 

@@ -73,6 +73,17 @@ def test_the_chinese_has_the_same_values():
         assert (found, numbered) in [(wanted, []), ([], in_order)], entry.msgid
 
 
+def test_no_sentence_is_taken_for_another_one():
+    for entry in PRINTED:
+        found = language.PLACEHOLDER.findall(entry.msgid)
+        one = {"{sentence}": "Predict."}  # a sentence of the catalogue
+        values = [one.get(place, f"v{number}") for number, place in enumerate(found)]
+        english = language._with_values(entry.msgid, values)
+        values = [language.entries().get(value, value) for value in values]
+        chinese = language._with_values(entry.msgstr, values)
+        assert language.translate(english) == chinese
+
+
 def test_the_head_has_one_chinese_term_for_each_english_one():
     assert len(TERMS) > 20
     assert len({english for english, _ in TERMS}) == len(TERMS)
