@@ -71,7 +71,7 @@ def arguments():
         if new.suffix != ".keras":
             parser.error(f"the new file must end in .keras, and {new} does not")
         if new.exists():
-            parser.error(f"{new} is there already, and no file is overwritten")
+            parser.error(f"no file is overwritten, and {new} is there already")
         if not new.parent.is_dir():
             parser.error(f"there is no folder {new.parent}")
     return args, parser

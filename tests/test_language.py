@@ -544,13 +544,23 @@ def test_names_in_a_model_file_stay_though_the_catalogue_has_such_words(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], [], ["x", "--for", "4"], ["x", "--convert", "x.h5"]],
+    [
+        ["--help"],
+        [],
+        ["x", "--for", "4"],
+        ["x", "--convert", "x.h5"],
+        ["x", "--convert", "saved.keras"],
+        ["x", "--convert", "no folder/x.keras"],
+    ],
     ids=" ".join,
 )
-def test_the_usage_of_what_is_is_chinese(monkeypatch, capsys, arguments):
+def test_the_usage_of_what_is_is_chinese(monkeypatch, capsys, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved.keras").touch()
     monkeypatch.setattr(sys, "argv", ["what_is.py", *arguments])
     with pytest.raises(SystemExit):
         what_is.arguments()
     text = language.translate_output("".join(capsys.readouterr()))
-    assert not_in_chinese(re.sub(r"python what_is.py .*", "", text)) == []
+    assert not_in_chinese(re.sub(r"python what_is.py .*|no folder", "", text)) == []
     assert "用法：" in text
+    assert "--help" in arguments or "what_is.py：错误：" in text
