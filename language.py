@@ -23,9 +23,16 @@ WINDOWS = os.name == "nt"
 WIDTH = 88  # columns; a Chinese character takes two
 LONGEST = 10  # lines; no sentence has more
 
-# A value: a sentence of the catalogue or not, surely one, or surely not one.
-PLACEHOLDERS = {"{}": "(.+?)", "{sentence}": "(.+?)", "{word}": r"(\S+)"}
+# A value: a sentence of the catalogue or not, surely one, or surely not one: a word, or
+# names, which can have spaces.
+PLACEHOLDERS = {
+    "{}": "(.+?)",
+    "{sentence}": "(.+?)",
+    "{word}": r"(\S+)",
+    "{name}": "(.+?)",
+}
 PLACEHOLDER = re.compile("|".join(map(re.escape, PLACEHOLDERS)))
+MORE = re.compile(r" and (\d+) more$")  # behind the first names of many
 
 # Where a Chinese line can be broken: between two characters, but not before what closes
 # and not after what opens.
@@ -98,23 +105,26 @@ def entries(context=""):
 
 @functools.cache
 def _patterns():
-    """Return (pattern, placeholders, Chinese) of sentences with values, the longest first."""
+    """Return (pattern, placeholders, Chinese) of sentences with values.
+
+    The first that matches is right: those with the most text beside the values come first.
+    """
     found = []
-    for english, chinese in entries().items():
+    by_text = sorted(entries(), key=lambda text: -len(PLACEHOLDER.sub("", text)))
+    for english in by_text:
         placeholders = PLACEHOLDER.findall(english)
         if placeholders:
             pattern = re.escape(english)
             for placeholder, value in PLACEHOLDERS.items():
                 pattern = pattern.replace(re.escape(placeholder), value)
-            found.append((re.compile(pattern, re.S), placeholders, chinese))
-    found.sort(key=lambda row: len(row[0].pattern), reverse=True)
+            found.append((re.compile(pattern, re.S), placeholders, entries()[english]))
     return found
 
 
 def _with_values(chinese, values):
     """Put values into a Chinese sentence: in their order, or as `{0}`, `{1}` say."""
     following = iter(values)
-    pieces = re.split(r"(\{(?:\d|word|sentence|)\})", chinese)
+    pieces = re.split(rf"(\{{\d\}}|{PLACEHOLDER.pattern})", chinese)
     for number in range(1, len(pieces), 2):
         place = pieces[number][1]
         pieces[number] = values[int(place)] if place.isdecimal() else next(following)
@@ -130,12 +140,18 @@ def _find(sentence):
         if match:
             values = []
             for placeholder, value in zip(placeholders, match.groups(), strict=True):
-                values.append(value if placeholder == "{word}" else translate(value))
+                values.append(_translate_value(placeholder, value))
                 if placeholder == "{sentence}" and values[-1] == value:
                     break
             else:
                 return _with_values(chinese, values)
     return None
+
+
+def _translate_value(placeholder, value):
+    if placeholder == "{name}":
+        return MORE.sub(r" 等，另有 \1 个", value)
+    return value if placeholder == "{word}" else translate(value)
 
 
 def translate(sentence):
@@ -186,7 +202,7 @@ def _first_block(lines):
         if chinese and chinese != english:
             # A line of an error is not broken here: the terminal does that.
             one_line = count == 1 and not label
-            return count, [chinese] if one_line else _wrap(_cells(label), chinese)
+            return count, [chinese] if one_line else wrap(chinese, _cells(label))
     return 1, [_cells(lines[0])]
 
 
@@ -219,11 +235,11 @@ def columns(text):
     return sum(1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
 
 
-def _wrap(label, text):
-    """Return lines of at most WIDTH columns: the label, the text, indented like it."""
+def wrap(text, label="", width=WIDTH):
+    """Return lines of at most `width` columns: the label, the text, indented like it."""
     lines = [label]
     for piece in PIECE.findall(text):
-        if lines[-1].strip() and columns(lines[-1] + piece) > WIDTH:
+        if lines[-1].strip() and columns(lines[-1] + piece) > width:
             lines.append(" " * columns(label))
         lines[-1] += piece if lines[-1].strip() else piece.lstrip()
     return lines
@@ -258,6 +274,12 @@ def _table(lines):
             line += cell + " " * (width - columns(cell) + 3)
         done.append(line.rstrip())
     return done
+
+
+def write(text):
+    """Write to stdout what is not to be translated: it is already, or a program reads it."""
+    # The method of its class, in place of which another may have been put: see below.
+    type(sys.stdout).write(sys.stdout, text)
 
 
 def _translate_what_is_written(stream):

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 try:
+    import language
     from model_files import older
     from model_files.description import printable
     from model_files.reader import Reader
@@ -63,13 +64,14 @@ def arguments():
         "--for", metavar="VERSION", type=keras_version, dest="version", help=about
     )
     parser.add_argument("--json", action="store_true", help="the same for programs")
+    language.add_argument(parser)
     args = parser.parse_args()
     new = args.convert
     if new is not None:
         if new.suffix != ".keras":
             parser.error(f"the new file must end in .keras, and {new} does not")
         if new.exists():
-            parser.error(f"{new} is there already, and no file is overwritten")
+            parser.error(f"no file is overwritten, and {new} is there already")
         if not new.parent.is_dir():
             parser.error(f"there is no folder {new.parent}")
     return args, parser
@@ -85,7 +87,7 @@ def main():
     if args.version is not None or args.convert:
         fine, result = answer(said, args)
     if args.json:
-        print(json.dumps({**said, "result": result}, indent=1))
+        language.write(json.dumps({**said, "result": result}, indent=1) + "\n")
     else:
         show(said, result)
     sys.exit(0 if fine else 1)
@@ -179,13 +181,29 @@ def show(said, result):
         show_sections(console, said)
         show_layers(console, said["layers"])
         if said["code"]:
-            console.print("\nType\n")
+            console.print(f"\n{in_language('Type')}\n")
             for line in said["code"]:
                 console.print(Text(f"    {line}"), soft_wrap=True)
         for sentence in result:
-            console.print(Text(f"\n{printable(sentence)}"))
+            console.print()
+            console.print(shown(printable(sentence), console.width))
     for line in capture.get().splitlines():
-        print(line.rstrip())
+        language.write(f"{line.rstrip()}\n")
+
+
+def in_language(sentence):
+    """Return a sentence in the language that is chosen."""
+    return language.translate(sentence) if language.CHOSEN == "zh" else sentence
+
+
+def shown(sentence, width):
+    """Return a sentence as rich shows it, in the language that is chosen.
+
+    Rich breaks lines at spaces, which Chinese hardly has: its lines are broken here.
+    """
+    if language.CHOSEN != "zh":
+        return Text(sentence)
+    return Text("\n".join(language.wrap(language.translate(sentence), width=width)))
 
 
 def show_sections(console, said):
@@ -194,7 +212,9 @@ def show_sections(console, said):
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column()
-    for title, key in SECTIONS.items():
+    titles = {in_language(title): key for title, key in SECTIONS.items()}
+    width = console.width - max(map(language.columns, titles)) - 2
+    for title, key in titles.items():
         sentences = [said[key]] if key == "what" else said[key]
         if key == "problems" and not sentences:
             sentences = ["Nothing was found."]
@@ -203,7 +223,7 @@ def show_sections(console, said):
                     "It has no checksums: a changed number would not be noticed."
                 )
         for number, sentence in enumerate(sentences):
-            grid.add_row(Text("" if number else title), Text(sentence))
+            grid.add_row(Text("" if number else title), shown(sentence, width))
     console.print(grid)
 
 
@@ -213,19 +233,22 @@ def show_layers(console, layers):
     table = Table(box=None, padding=(0, 2, 0, 0))
     columns = ["name", "kind"] if any(row["kind"] for row in layers) else ["name"]
     for title in [*columns, "shapes of its arrays"]:
-        table.add_column(title, overflow="fold")
-    table.add_column("numbers", justify="right")
+        table.add_column(in_language(title), overflow="fold")
+    table.add_column(in_language("numbers"), justify="right")
     most = max(6, console.height - 28)
+    itself = "(the model itself)"  # in place of a name
     for row in layers[:most]:
         shapes = ", ".join(row["arrays"][:4]) + (
             ", ..." if len(row["arrays"]) > 4 else ""
         )
-        cells = [Text(row[column][:60]) for column in columns]
+        name = row["name"][:60].replace(itself, in_language(itself))
+        cells = [Text(name), Text(in_language(row["kind"][:60]))][: len(columns)]
         table.add_row(*cells, Text(shapes[:80]), Text(f"{row['parameters']:,}"))
     console.print()
     console.print(table)
     if len(layers) > most:
-        console.print(f"... and {len(layers) - most} more: --json lists all of them.")
+        more = f"... and {len(layers) - most} more: --json lists all of them."
+        console.print(shown(more, console.width))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 A function gets the path and a Description. It looks whether the file is of its kind, returns
 False if not, else fills the Description and returns True. To add a kind, write such a
-function, put it into the list, and write a test.
+function, put it into the list, and write a test. Its sentences are whole ones: chinese.po
+has each of them in Chinese.
 """
 
 from pathlib import Path

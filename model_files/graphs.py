@@ -154,8 +154,8 @@ def say_signatures(about, graph):
         ]
         outputs = [shape(info.tensor_shape) for info in signature.outputs.values()]
         about.contents.append(
-            f"Function {shorten(name, 40)}: from {some(inputs, 3) or 'nothing'} to "
-            f"{some(outputs, 3) or 'nothing'}."
+            f"Function {shorten(name, 40)}: from {some(inputs, 3) or '()'} to "
+            f"{some(outputs, 3) or '()'}."
         )
         if len(signature.inputs) == 1:
             ((key, info),) = signature.inputs.items()
@@ -273,7 +273,7 @@ def say_operations(about, operations):
 
 def shape(proto):
     if proto.unknown_rank:
-        return "(any shape)"
+        return "(...)"
     return shape_text([None if dim.size < 0 else dim.size for dim in proto.dim])
 
 

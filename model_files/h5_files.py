@@ -151,10 +151,13 @@ def other_hdf5(path, about):
         return False
     with h5py.File(path) as file:
         names = list(file)[:1000]
-    about.refuse(
-        "It has no model of Keras and no weights. "
-        f"At its top it has: {some(names, 6) or 'nothing'}."
-    )
+    if names:
+        about.refuse(
+            "It has no model of Keras and no weights. "
+            f"At its top it has: {some(names, 6)}."
+        )
+    else:
+        about.refuse("Nothing is in it.")
     return True
 
 

@@ -67,25 +67,26 @@ def layer_row(layer):
     kind = str(layer.get("class_name"))
     inner = layers_of(layer)
     if inner:
-        kind += f" of {len(inner)} layers"
+        kind = f"{kind} of {len(inner)} layers"
     return {"name": str(name or layer.get("name")), "kind": kind}
 
 
 def name_layers(about, model):
     """Say which layers a model has, where their arrays are not known."""
     rows = map(layer_row, layers_of(model))
-    names = [f"{row['name']} ({row['kind']})" for row in rows]
+    # Of a layer with layers in it the class only: names are not translated.
+    names = [f"{row['name']} ({row['kind'].partition(' ')[0]})" for row in rows]
     if names:
         about.contents.append(f"Layers: {some(names, 6)}.")
 
 
-def add_layers(about, rows, word="parameters"):
+def add_layers(about, rows, data=False):
     """Fill the table.
 
     Args:
         about: the Description.
         rows: list of (dict with `name` and `kind`, list of Array).
-        word: what the numbers are called.
+        data: whether the numbers may be no parameters of a model.
     """
     for row, arrays in rows:
         shapes = [str(array) for array in arrays]
@@ -96,7 +97,9 @@ def add_layers(about, rows, word="parameters"):
     kinds = sorted({array.dtype for _, arrays in rows for array in arrays})
     about.facts["dtype"] = kinds
     if total:
-        about.contents.append(f"{total:,} {word}, {some(kinds, 3)}.")
+        types = some(kinds, 3)
+        numbers = f"{total:,} numbers, {types}."
+        about.contents.append(numbers if data else f"{total:,} parameters, {types}.")
 
 
 def name_of(thing):

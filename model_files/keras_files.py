@@ -14,6 +14,10 @@ import h5py
 
 TEXT = 64_000_000  # bytes of a configuration
 IN_MEMORY = 500_000_000  # bytes of the weights in a .keras file
+WHAT_WEIGHTS = (
+    "The weights of a model, in a .weights.h5 file of Keras {}. The model itself, its layers "
+    "and how they are connected, is not in it."
+)
 
 
 def keras_file(path, about):
@@ -79,9 +83,11 @@ def read_parts(archive, about):
 
 def say_writer(about, metadata):
     version = str(metadata.get("keras_version"))
-    date = str(metadata.get("date_saved")).replace("@", " at ")
-    about.written_by.append(f"Keras {shorten(version, 20)}, on {shorten(date, 30)}.")
-    about.facts.update(keras_version=version, date_saved=date)
+    day, _, time = str(metadata.get("date_saved")).partition("@")
+    about.written_by.append(
+        f"Keras {shorten(version, 20)}, on {shorten(day, 20)} at {shorten(time, 20) or '?'}."
+    )
+    about.facts.update(keras_version=version, date_saved=f"{day} at {time}")
 
 
 def has_readable_weights(archive, about):
@@ -152,11 +158,7 @@ def weights_file(path, about):
     with h5py.File(path) as file:
         if not has_weights_of_keras_3(file):
             return False
-        about.is_a(
-            "weights.h5",
-            "The weights of a model, in a .weights.h5 file of Keras 3. The model itself, its "
-            "layers and how they are connected, is not in it.",
-        )
+        about.is_a("weights.h5", WHAT_WEIGHTS.format(3))
         arrays = hdf5.arrays_in(file, about)
         if not arrays:
             about.refuse(
@@ -168,7 +170,7 @@ def weights_file(path, about):
         has_names = "vars" in file and "name" in file["vars"].attrs
         rate = arrays.get("optimizer/vars/1")
         if steps is not None and not has_names and (rate is None or rate.shape != ()):
-            about.what = about.what.replace("Keras 3", "Keras 2")
+            about.what = WHAT_WEIGHTS.format(2)
             about.contents.append(
                 "Its optimizer's state is of Keras 2: Keras 3 skips it."
             )

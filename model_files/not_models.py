@@ -84,8 +84,9 @@ def pickle_file(path, about):
     torch = b"torch" in start or start[2:5] == b"\x8a\nl"
     about.is_not_a_model(
         "pickle",
-        "A pickle, Python's way to store any object"
-        + (" (perhaps of an old PyTorch)." if torch else "."),
+        "A pickle, Python's way to store any object (perhaps of an old PyTorch)."
+        if torch
+        else "A pickle, Python's way to store any object.",
         "To open a pickle runs the program that is in it. It was not opened here. Ask for "
         "the model in another format, .keras say.",
     )
@@ -138,8 +139,10 @@ def _say_what_is_inside(about, names):
         about.refuse(
             f"Unpack it first, then ask about what is in it: {some(models, 4)}."
         )
+    elif names:
+        about.refuse(f"No model is in it. It has: {some(names, 4)}.")
     else:
-        about.refuse(f"No model is in it. It has: {some(names, 4) or 'nothing'}.")
+        about.refuse("Nothing is in it.")
 
 
 def folder_of_files(path, about):

@@ -132,7 +132,7 @@ def numpy_arrays(path, about):
                 array.values = pieces(archive, name, array)
             arrays.append(array)
         rows = [({"name": one.name, "kind": ""}, [one]) for one in arrays]
-        kc.add_layers(about, rows, "numbers")
+        kc.add_layers(about, rows, data=True)
         check_values(about, arrays)
     about.needs.append("Only NumPy; and to predict, the program that builds the model.")
     about.can.append("Give back its arrays.")
