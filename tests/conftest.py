@@ -2,7 +2,7 @@
 
 The lessons run as a user runs them: in a process of their own, from another working
 directory, with an empty home folder and without a network, in a folder whose name has a
-space and Chinese characters.
+space and Chinese characters. Only the import of TensorFlow is shared: see prepared.py.
 """
 
 import importlib.metadata
@@ -26,6 +26,7 @@ import models
 import prepared
 import psutil
 import pytest
+from prepared import OFFLINE
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,8 +49,19 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
-# These are started with a Python of their own, and without a network if it does not install.
-AS_A_USER = [*LESSONS, "experiments.pairs", INSTALLS]
+# Each of these starts with a Python of its own: one lesson of each part, those with most to
+# import or to start, and one experiment.
+AS_A_USER = [
+    LESSONS[0],
+    "02_save_load_full_model.py",
+    "04_custom_classes.py",
+    "08_save_while_training.py",
+    "12_two_workers.py",
+    "14_litert.py",
+    "17_files_of_others.py",
+    "experiments.pairs",
+    INSTALLS,
+]
 SOURCES = [
     *SCRIPTS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -82,20 +94,6 @@ def need(condition, reason):
     """Skip a test where something is missing, with a plain reason; fail in CI."""
     if not condition:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-
-
-def _offline():
-    """Return a command prefix that takes the network away, or nothing where none can."""
-    only_loopback = 'ip link set lo up && exec "$@"'
-    prefix = ["unshare", "--map-root-user", "--net", "sh", "-c", only_loopback, "sh"]
-    try:
-        subprocess.run([*prefix, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        return []
-    return prefix
-
-
-OFFLINE = _offline()
 
 
 class Folder:
@@ -156,7 +154,7 @@ class Folder:
         )
 
     def run_prepared(self, script, *arguments, **environment):
-        """Do what `run` does, in a process that has imported TensorFlow; with a network."""
+        """Do what `run` does, in a process that has imported TensorFlow already."""
         if not prepared.AVAILABLE:
             return self.run(script, *arguments, **environment)
         return prepared.run(
@@ -310,7 +308,7 @@ def default_run(tmp_path_factory, pytestconfig):
 
     It returns the finished process, with the `folder` that it has written to. Each runs
     once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
-    are renewed. Of the experiments, most begin where TensorFlow is imported already.
+    are renewed. Most begin where TensorFlow is imported already, see prepared.py.
     """
     finished = {}
 

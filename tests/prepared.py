@@ -2,22 +2,54 @@
 
 The standard library's fork server imports TensorFlow once and is copied for each run. A run
 has its own memory, folder, arguments, environment and output, and it imports the
-project's own modules itself. Each lesson is also run once as a user runs it.
+project's own modules itself. It has no network, where that can be taken away.
 """
 
 import atexit
+import functools
 import multiprocessing
 import os
 import runpy
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 AVAILABLE = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
-if AVAILABLE:
-    _context = multiprocessing.get_context("forkserver")
-    _context.set_forkserver_preload(["tensorflow", "keras"])
+
+
+def _offline():
+    """Return a command prefix that takes the network away, or nothing where none can."""
+    only_loopback = 'ip link set lo up && exec "$@"'
+    prefix = ["unshare", "--map-root-user", "--net", "sh", "-c", only_loopback, "sh"]
+    try:
+        subprocess.run([*prefix, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    return prefix
+
+
+OFFLINE = _offline()
+
+
+@functools.cache
+def _server():
+    """Start the fork server, without a network, and return its multiprocessing context."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tensorflow", "keras"])
+    with tempfile.TemporaryDirectory() as folder:
+        python = Path(folder) / "python"
+        command = shlex.join([*OFFLINE, sys.executable])
+        python.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+        python.chmod(0o700)
+        context.set_executable(str(python))
+        # A first run, so that the file is not needed any more.
+        first = context.Process(target=int)
+        first.start()
+        first.join()
+        context.set_executable(sys.executable)
+    return context
 
 
 def run(command, directory, environment, timeout):
@@ -38,7 +70,7 @@ def run(command, directory, environment, timeout):
     """
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / "output", Path(folder) / "errors"]
-        process = _context.Process(
+        process = _server().Process(
             target=_become, args=(command, directory, environment, files)
         )
         process.start()

@@ -86,16 +86,12 @@ def test_a_lesson_runs_again_with_other_arguments_in_chinese(
         assert f"，{language.translate(arguments[-1])}，" in printed
 
 
-def test_the_network_was_away():
+def test_the_network_was_away(folder):
     need(OFFLINE, "`unshare` is needed to take the network away")
-    code = "import socket; socket.create_connection(('192.0.2.1', 80), 5)"
-    finished = subprocess.run(
-        [*OFFLINE, sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Network is unreachable" in finished.stderr
+    script = folder.path / "connect.py"
+    script.write_text("import socket; socket.create_connection(('192.0.2.1', 80), 5)")
+    for run in folder.run, folder.run_prepared:
+        assert "Network is unreachable" in run(script.name).stderr
 
 
 # Wrong use
