@@ -9,6 +9,7 @@ from experiments import formats, survival
 
 import numpy as np
 import pytest
+from conftest import README, table_below
 
 SCRIPT = "experiments.survival"
 HAND, ALL = "by hand", str(survival.COPIES)
@@ -33,6 +34,23 @@ def test_survival_prints_what_survives_and_writes_it_as_csv(default_run):
     for name, row in TABLE.items():
         line = rf"^   {re.escape(name)} +{' +'.join(row)}$"
         assert re.search(line, finished.stdout, re.M)
+
+
+def test_the_table_of_what_survives_is_what_the_experiment_finds(default_run):
+    folder = default_run(SCRIPT).folder
+    with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
+        assert table_below(README, "What survives") == list(csv.reader(file))[1:]
+
+
+def test_the_readme_gives_the_advice_of_the_experiment(default_run):
+    text = " ".join(default_run(SCRIPT).stdout.split())
+    advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
+    for line in advice[:4]:
+        wish, _, named = line.removeprefix("- ").partition(":")
+        (use,) = re.findall(rf"If you want {wish}, use (.+?)\.(?= ok|$)", text)
+        known = r"checkpoint|SavedModel|LiteRT|TensorFlow\.js"
+        names = re.findall(rf"(?<=`)\.[\w.]+|{known}", named)
+        assert sorted(names) == sorted(use.split(" or "))
 
 
 def test_survival_says_which_format_to_use(default_run):

@@ -1,6 +1,5 @@
 """What the README says that can be executed is executed."""
 
-import csv
 import importlib.metadata
 import os
 import re
@@ -100,28 +99,16 @@ def test_what_tensorflow_of_2020_did_is_what_the_experiment_printed_there():
             assert list(ROOT.glob(f"{int(number):02}_*.py"))
 
 
-def test_the_table_of_what_survives_is_what_the_experiment_finds(default_run):
-    folder = default_run("experiments.survival").folder
-    with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
-        assert table_below(README, "What survives") == list(csv.reader(file))[1:]
-
-
-def test_the_readme_gives_the_advice_of_the_experiment(default_run):
-    text = " ".join(default_run("experiments.survival").stdout.split())
-    advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
-    for line in advice[:4]:
-        wish, _, named = line.removeprefix("- ").partition(":")
-        (use,) = re.findall(rf"If you want {wish}, use (.+?)\.(?= ok|$)", text)
-        known = r"checkpoint|SavedModel|LiteRT|TensorFlow\.js"
-        names = re.findall(rf"(?<=`)\.[\w.]+|{known}", named)
-        assert sorted(names) == sorted(use.split(" or "))
-
-
 def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
     program = re.findall(r"```python\n(.*?)```", README, re.S)[0]
     assert len(program.splitlines()) <= 25
     script = folder.path / "my_script.py"
     script.write_text(program.replace("epochs=2", "epochs=2, verbose=2"))
+    # A twentieth of the data is enough here.
+    data_file = folder.path / "datasets" / "mnist.npz"
+    with np.load(data_file) as arrays:
+        few = {name: arrays[name][:3200] for name in ("x_train", "y_train")}
+    np.savez(data_file, **few)
     for epochs in (1, 2):
         with open(folder.path / "messages.txt", "w") as messages:
             finished = subprocess.run(
@@ -136,7 +123,7 @@ def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
         # The start-up lines, and nothing else, are in the file, as the page says.
         assert finished.stdout.startswith("Epoch 1/2\n")
         model = keras.models.load_model(folder.path / "my_model.keras")
-        assert model.optimizer.iterations.numpy() == epochs * 2 * 1875
+        assert model.optimizer.iterations.numpy() == epochs * 2 * 100
 
 
 def test_the_check_for_whoever_does_not_trust_notices_other_predictions(names):
