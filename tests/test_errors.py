@@ -239,49 +239,74 @@ def save_more(folder):
     lstm.export(folder / "lstm.tflite", format="litert", verbose=False)
 
 
+def other_optimizer():
+    model = models.sequential()
+    model.compile(optimizer="sgd", loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def bins():
+    model = zoo_models.discretization()
+    model.load_weights("bins.weights.h5")
+    return model
+
+
+def ada():
+    model = zoo_models.adafactor()
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+# Models that few programs use: each is made when a program names it.
+MODELS = {
+    "fresh": models.compiled,
+    "other_optimizer": other_optimizer,
+    "scaled": scaled_model,
+    "with_twice": lambda: keras.Sequential(
+        [keras.Input((4,)), Twice(keras.layers.Dense(4))]
+    ),
+    "words": lambda: keras.models.load_model("words.h5", compile=False),
+    "bins": bins,
+    "ada": ada,
+    "gan": zoo_models.two_optimizers,
+    "unbuilt": Unregistered,
+    "uncalled": models.subclassed,
+    "uncompiled": models.sequential,
+}
+
+
 @pytest.fixture
 def names(files, few, tmp_path, monkeypatch):
-    """What the code in the table may use, in a folder with a copy of the files."""
+    """What the code in the table may use, but for the MODELS, in a folder with the files."""
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     (tmp_path / "web").mkdir()
     monkeypatch.chdir(tmp_path)
     model = keras.models.load_model("mnist.keras")
-    other_optimizer = models.sequential()
-    other_optimizer.compile(optimizer="sgd", loss="mse")
-    other_optimizer.optimizer.build(other_optimizer.trainable_variables)
-    bins = zoo_models.discretization()
-    bins.load_weights("bins.weights.h5")
-    ada = zoo_models.adafactor()
-    ada.optimizer.build(ada.trainable_variables)
     yield {
-        **globals(),
+        **{name: thing for name, thing in globals().items() if name not in MODELS},
         **report.taught("07_older_keras.py"),
         "x": few[0][:320],
         "y": few[1][:320],
         "model": model,
         "arrays": model.get_weights(),
-        "fresh": models.compiled(),
-        "other_optimizer": other_optimizer,
-        "scaled": scaled_model(),
-        "with_twice": keras.Sequential(
-            [keras.Input((4,)), Twice(keras.layers.Dense(4))]
-        ),
-        "words": keras.models.load_model("words.h5", compile=False),
-        "bins": bins,
-        "ada": ada,
-        "gan": zoo_models.two_optimizers(),
-        "unbuilt": Unregistered(),
         "own_classes": {
             cls.__name__: cls for cls in (WithoutFromConfig, WithoutGetConfig)
         },
-        "uncalled": models.subclassed(),
-        "uncompiled": models.sequential(),
     }
     keras.config.set_dtype_policy("float32")
 
 
+def make_models(program, names):
+    """Add the MODELS that a program names."""
+    for name in re.findall(r"\w+", program):
+        if name in MODELS and name not in names:
+            names[name] = MODELS[name]()
+
+
 def said(program, names):
     """Run a program, and return all that it warns of, and the error that it ends with."""
+    make_models(program, names)
     messages = []
     handler = logging.Handler()
     handler.emit = lambda record: messages.append(
@@ -354,7 +379,7 @@ def test_a_fix_works_without_the_message(row, names):
     ]
     assert programs
     if programs[-1].startswith("model.load_weights("):
-        names["model"] = names["fresh"]
+        names["model"] = models.compiled()
     for program in programs:
         if not program.startswith("@"):  # a decorator, to be written above a class
             messages = said(program, names)

@@ -394,6 +394,7 @@ def test_each_message_is_found_by_what_stands_on_the_terminal(finder, names):
     for row in ERRORS:
         (message,) = code(row[0])
         for program in test_errors.ways(row):
+            test_errors.make_models(program, names)
             text = on_the_terminal(program, names)
             found = finder(text)
             assert found, text
