@@ -51,8 +51,8 @@ lesson.check_same_weights("both have equal weights", others_model, undisturbed_m
 
 lesson.step(2, "Their checkpoint, in a single process")
 
-# The file does not know of the workers. The model is loaded, and
-# trained for another epoch.
+# The file does not know of the workers. The model is loaded, and trained for another
+# epoch.
 loaded_model = keras.models.load_model(place / "checkpoint.keras")
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 

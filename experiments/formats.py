@@ -130,14 +130,20 @@ def load_arrays(path, build):
     return model
 
 
-def load_as_a_program(load, path, build):
+def load_as_a_program(load, path, build, own=(models.Classifier,)):
     """Load with one of the functions above, and do what training does first.
 
     That is to build the optimizer. A TensorFlow checkpoint is read only then, as far as it
     is the optimizer's state.
+
+    Args:
+        load: one of the functions above.
+        path: what it loads.
+        build: function that returns a new compiled model.
+        own: the program's own classes and functions that the file may name.
     """
     # Loading .h5, Keras does not look for the name under which a class is registered.
-    with keras.saving.custom_object_scope({"Classifier": models.Classifier}):
+    with keras.saving.custom_object_scope({thing.__name__: thing for thing in own}):
         loaded = load(path, build)
     optimizer = getattr(loaded, "optimizer", None)
     if optimizer and not optimizer.built:

@@ -205,19 +205,13 @@ def save_and_load(way, training, folder):
     (form,) = [form for form in FILES if form.name == way]
     path = folder / form.file
     form.save(saved, path)
-    # As `custom_objects`. Where classes are registered, the loader of .h5 files does not
-    # look: lesson 4.
-    custom_objects = keras.saving.get_custom_objects()
-    before = dict(custom_objects)
-    for thing in zoo_models.OWN:
-        custom_objects[thing.__name__] = thing
     keras.config.set_dtype_policy(animal.policy)
     try:
-        return formats.load_as_a_program(form.load_by_hand, path, animal.build)
+        return formats.load_as_a_program(
+            form.load_by_hand, path, animal.build, zoo_models.OWN
+        )
     finally:
         keras.config.set_dtype_policy("float32")
-        custom_objects.clear()
-        custom_objects.update(before)
 
 
 class Warned(logging.Handler):

@@ -125,16 +125,20 @@ class Language:
         """Return Markdown as HTML with the links of the pages: see `readme.html`."""
         return Markup(readme.html(text, self.address, **options))
 
+    def translated(self, text):
+        """Return prose in this language, or None if chinese.po does not have it."""
+        return language.entries("prose").get(text) if self.name == "zh" else text
+
     def prose(self, text):
         """Return a comment as HTML, in this language if chinese.po has it."""
-        translated = language.entries("prose").get(text) if self.name == "zh" else text
+        translated = self.translated(text)
         html = self.markdown(translated or text, inline=True)
         return html if translated else Markup(f'<span lang="en">{html}</span>')
 
     def title(self, text):
         """Return a title without the number of the lesson, which stands beside it."""
-        translated = language.entries("prose").get(text) if self.name == "zh" else None
-        text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", translated or text)
+        text = self.translated(text) or text
+        text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", text)
         return text[0].upper() + text[1:].rstrip(".\u3002")
 
     def title_of(self, name):
@@ -152,8 +156,8 @@ class Language:
         lines = script.text.splitlines()
         for step in script.steps:
             for line in [line for row in step.rows for line in row.lines]:
-                if self.name == "zh" and line.prose:
-                    translated = language.entries("prose").get(line.prose, line.prose)
+                if line.prose:
+                    translated = self.translated(line.prose) or line.prose
                     lines[line.number - 1] = line.text.replace(line.prose, translated)
         highlighted = readme.highlighted("\n".join(lines) + "\n")
         return {number: Markup(line) for number, line in enumerate(highlighted, 1)}
@@ -341,11 +345,11 @@ def build(target):
     shutil.copyfile(ROOT / "LICENSE", target / "LICENSE.txt")
     shutil.copytree(HERE / "static", target, dirs_exist_ok=True)
     for name in LANGUAGES:
-        language = Language(name)
+        here = Language(name)
         (target / name).mkdir()
-        for page, template, needs in language.pages():
+        for page, template, needs in here.pages():
             html = TEMPLATES.get_template(template).render(
-                needs, page=page, here=language, words=language.words
+                needs, page=page, here=here, words=here.words
             )
             (target / name / page).write_text(html, encoding="utf-8", newline="\n")
     entry = TEMPLATES.get_template("entry.html").render(languages=WORDS)

@@ -26,7 +26,6 @@ import models
 import prepared
 import psutil
 import pytest
-from prepared import OFFLINE
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,7 +139,7 @@ class Folder:
         Returns:
             subprocess.CompletedProcess: with its output as text.
         """
-        prefix = [] if script == INSTALLS else OFFLINE
+        prefix = [] if script == INSTALLS else prepared.OFFLINE
         return subprocess.run(
             [*prefix, python, *self.command(script), *arguments],
             cwd=self.working_directory(script),

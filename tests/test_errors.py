@@ -1,5 +1,6 @@
 """The README's table of errors: each is provoked, and each fix is executed."""
 
+import contextlib
 import logging
 import os  # noqa: F401  for the table
 import re
@@ -304,24 +305,31 @@ def make_models(program, names):
             names[name] = MODELS[name]()
 
 
-def said(program, names):
-    """Run a program, and return all that it warns of, and the error that it ends with."""
-    make_models(program, names)
-    messages = []
+@contextlib.contextmanager
+def absl_lines():
+    """Yield a list that gets a line for all that Keras says by way of absl in the block."""
+    lines = []
     handler = logging.Handler()
-    handler.emit = lambda record: messages.append(
+    handler.emit = lambda record: lines.append(
         f"{record.levelname}:absl:{record.getMessage()}"
     )
     logger = logging.getLogger("absl")
     logger.addHandler(handler)
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            exec(program, names)
-    except Exception as error:
-        messages.append(f"{type(error).__name__}: {error}")
+        yield lines
     finally:
         logger.removeHandler(handler)
+
+
+def said(program, names):
+    """Run a program, and return all that it warns of, and the error that it ends with."""
+    make_models(program, names)
+    with absl_lines() as messages, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            exec(program, names)
+        except Exception as error:
+            messages.append(f"{type(error).__name__}: {error}")
     return messages + [
         f"{w.category.__name__}: {str(w.message).strip()}" for w in caught
     ]

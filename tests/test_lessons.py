@@ -14,13 +14,13 @@ import language
 import pytest
 from conftest import (
     LESSONS,
-    OFFLINE,
     ROOT,
     SOURCES,
     need,
     not_in_chinese,
     stop_in_the_middle,
 )
+from prepared import OFFLINE
 
 FEW = ("--samples", "2000")
 

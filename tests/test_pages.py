@@ -1,7 +1,6 @@
 """The pages that `python -m pages` writes, in a real browser, opened from the disk."""
 
 import ast
-import logging
 import re
 import subprocess
 import sys
@@ -14,9 +13,9 @@ from pages import build, source
 
 import pytest
 import test_errors
+import test_lesson_15
 from conftest import EXPERIMENTS, README, ROOT, SCRIPTS, code, need, table_below
-from playwright.sync_api import expect, sync_playwright
-from test_lesson_15 import CHROMIUM, FLAGS
+from playwright.sync_api import expect
 
 AXE = ROOT / "tests" / "axe.min.js"
 PICTURE = ROOT / "figures" / "pages.png"
@@ -34,6 +33,7 @@ KINDS = (
 )
 # What leads to each message of the table, and the names that it uses.
 files, names = test_errors.files, test_errors.names
+browser = test_lesson_15.browser
 ERRORS = test_errors.ERRORS
 THEN = [row for row in table_below(README, "Then and now") if code(row[1])]
 
@@ -51,15 +51,6 @@ def site():
     assert finished.stderr == ""
     assert finished.stdout == f"Open {ROOT / 'site' / 'index.html'} in a browser.\n"
     return ROOT / "site"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    need(CHROMIUM, "the pages need Chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -369,14 +360,7 @@ def finder(site, page):
 
 def on_the_terminal(program, known):
     """Run a program that knows some names, and return what Python and absl write."""
-    lines = []
-    handler = logging.Handler()
-    handler.emit = lambda record: lines.append(
-        f"{record.levelname}:absl:{record.getMessage()}\n"
-    )
-    logger = logging.getLogger("absl")
-    logger.addHandler(handler)
-    with warnings.catch_warnings():
+    with test_errors.absl_lines() as lines, warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = lambda *arguments, **_: lines.append(
             warnings.formatwarning(*arguments[:4])
@@ -385,9 +369,7 @@ def on_the_terminal(program, known):
             exec(compile(program, "my_script.py", "exec"), known)
         except Exception:
             lines.append(traceback.format_exc())
-        finally:
-            logger.removeHandler(handler)
-    return "".join(lines)
+    return "\n".join(line.rstrip("\n") for line in lines)
 
 
 def test_each_message_is_found_by_what_stands_on_the_terminal(finder, names):
