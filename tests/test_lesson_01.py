@@ -22,4 +22,5 @@ def test_lesson_1_shows_what_the_weights_file_keeps_of_adam(default_run):
     text = default_run(SCRIPT).stdout
     assert text.count("warns  Skipping variable loading for optimizer 'adam") == 1
     assert "optimizer/\n         vars/0" in text
+    assert "ok     Adam has counted 3,750 batches" in text  # 2 epochs of 1,875
     assert "ok     their weights: not one bit differs" in text

@@ -212,7 +212,7 @@ def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
     assert finished.returncode == 1
     assert "FAIL   it predicts as before" in finished.stdout
     assert finished.stdout.count("[[") == 2  # both values
-    assert "4. Go on training" not in finished.stdout
+    assert "4. Load Adam's state" not in finished.stdout
 
 
 def test_ctrl_c_stops_a_lesson_with_one_sentence(folder):
