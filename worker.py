@@ -32,7 +32,7 @@ def load_images(samples):
     """
     (x, y), _ = data.load_mnist(samples)
     size = BATCH * BATCHES
-    return np.resize(x, (size, models.PIXELS)), np.resize(y, size)
+    return np.resize(x[:size], (size, models.PIXELS)), np.resize(y[:size], size)
 
 
 def train(folder, samples):
