@@ -10,7 +10,6 @@ TensorFlow.js is not here: our writer, tfjs.py, takes nothing but Dense layers o
 other. The batches come in the same order each time.
 """
 
-import gc
 import logging
 import re
 import shutil
@@ -353,7 +352,6 @@ def main():
     report.arguments(__doc__)
     folder = report.folder("zoo")
     logging.getLogger("absl").propagate = False
-    gc.freeze()  # Keras collects garbage often; what is here now is not looked at again
     bar = report.progress(len(zoo_models.ZOO) * len(WAYS))
     rows, table = [], []
     for animal in zoo_models.ZOO:
