@@ -94,7 +94,13 @@ def need(condition, reason):
 
 
 class Folder:
-    """A copy of the lessons, with an empty home folder and a place to start from."""
+    """A copy of the lessons, with an empty home folder and a place to start from.
+
+    Its data files are hard links, or a suite would write two gigabytes: where something
+    then waits until a file is on the disk, as lesson 10 does, it waits for all of them.
+    """
+
+    datasets = None  # what is linked to: see `copied_datasets`
 
     def __init__(self, path):
         # On Windows TensorFlow cannot write to such a path; lesson.folder says so.
@@ -107,12 +113,20 @@ class Folder:
             folder.mkdir(parents=True)
         for name in SOURCES:
             source, copy = ROOT / name, self.path / name
-            if source.is_dir():
+            if name == "datasets":
+                shutil.copytree(self.datasets, copy, copy_function=os.link)
+            elif source.is_dir():
                 shutil.copytree(
                     source, copy, ignore=shutil.ignore_patterns("tf.min.js")
                 )
             else:
                 shutil.copy(source, copy)
+
+    def file_of_its_own(self, name):
+        """Return the path of a data file, a copy now, that a test can change."""
+        path = self.path / name
+        path.unlink()
+        return Path(shutil.copy(ROOT / name, path))
 
     def environment(self, **changes):
         keep = {
@@ -285,6 +299,13 @@ class ByLesson(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config, log):
     return ByLesson(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_datasets(tmp_path_factory):
+    """Copy the data once for a test process; its folders have links to this copy."""
+    copy = tmp_path_factory.mktemp("data") / "datasets"
+    Folder.datasets = shutil.copytree(ROOT / "datasets", copy)
 
 
 @pytest.fixture

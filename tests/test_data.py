@@ -72,7 +72,7 @@ def empty(file):
     ],
 )
 def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, problem):
-    file = folder.path / "datasets" / name
+    file = folder.file_of_its_own(f"datasets/{name}")
     damage(file)
     finished = folder.run_prepared(script, "--samples", "32")
     assert finished.returncode == 1
@@ -89,7 +89,7 @@ def test_a_bad_data_file_leaves_what_was_saved_before(folder):
     )
     saved = {p: p.read_bytes() for p in folder.path.glob("saved/**/*") if p.is_file()}
     assert saved
-    change_one_byte(folder.path / "datasets" / "mnist.npz")
+    change_one_byte(folder.file_of_its_own("datasets/mnist.npz"))
     assert (
         folder.run_prepared("01_save_load_weights.py", "--samples", "32").returncode
         == 1

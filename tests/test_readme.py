@@ -105,7 +105,7 @@ def test_the_script_for_a_model_of_ones_own_goes_on_where_it_stopped(folder):
     script = folder.path / "my_script.py"
     script.write_text(program.replace("epochs=2", "epochs=2, verbose=2"))
     # A twentieth of the data is enough here.
-    data_file = folder.path / "datasets" / "mnist.npz"
+    data_file = folder.file_of_its_own("datasets/mnist.npz")
     with np.load(data_file) as arrays:
         few = {name: arrays[name][:3200] for name in ("x_train", "y_train")}
     np.savez(data_file, **few)
