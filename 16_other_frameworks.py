@@ -37,9 +37,9 @@ model.compile(
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save(folder / "mnist.keras")
 
-# 200 batches of 32 images, for another program, and what the model predicts of them.
-x_few = x_train[:6400]
-y_few = y_train[:6400]
+# 100 batches of 32 images, for another program, and what the model predicts of them.
+x_few = x_train[:3200]
+y_few = y_train[:3200]
 predictions = model.predict(x_few, verbose=0)
 np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=predictions)
 

@@ -48,15 +48,13 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
-# Each of these starts with a Python of its own: a lesson of each part, and one
-# experiment beside the one that installs.
+# Each of these starts with a Python of its own: a lesson of each part, and an experiment.
 AS_A_USER = [
     LESSONS[0],
     "07_older_keras.py",
     "08_save_while_training.py",
     "12_two_workers.py",
     "17_files_of_others.py",
-    "experiments.pairs",
     INSTALLS,
 ]
 SOURCES = [
