@@ -418,48 +418,41 @@ def test_the_videos_call_decides_between_rows_with_the_same_message(finder, page
     )
 
 
-@pytest.mark.parametrize(
-    "message, row",
-    [
-        ("TypeError: Could not locate class 'Mine'. Make sure", "class 'Classifier'"),
-        ("ValueError: Unknown layer: 'Mine'. Please ensure", "'Classifier'"),
-        (
-            "<class 'keras.src.models.functional.Functional'> could not be deserialized "
-            "properly.",
-            "could not be deserialized",
-        ),
-        ("ValueError: A total of 7 objects could not be loaded. Example", "A total of"),
-        ("AttributeError: 'RMSprop' object has no attribute 'get_weights'", "'Adam'"),
-        (
-            "ValueError: File not found: filepath=cnn.keras. Please ensure",
-            "File not found",
-        ),
-    ],
-)
-def test_a_message_about_the_readers_own_names_is_found(finder, message, row):
-    found = finder(TRACEBACK.format(call="f()", message=message))
-    assert row in found[0]
+# What a reader may paste, and a part of the message in the row that is to be found.
+OWN_NAMES = {
+    "TypeError: Could not locate class 'Mine'. Make sure": "class 'Classifier'",
+    "ValueError: Unknown layer: 'Mine'. Please ensure": "'Classifier'",
+    "<class 'keras.src.models.functional.Functional'> could not be deserialized "
+    "properly.": "could not be deserialized",
+    "ValueError: A total of 7 objects could not be loaded. Example": "A total of",
+    "AttributeError: 'RMSprop' object has no attribute 'get_weights'": "'Adam'",
+    "ValueError: File not found: filepath=cnn.keras. Please ensure": "File not found",
+}
+SOMETHING_ELSE = [
+    "ZeroDivisionError: division by zero",
+    "ModuleNotFoundError: No module named 'tensorflow'",
+    "FileNotFoundError: [Errno 2] No such file or directory: 'data.csv'",
+    "TypeError: Dense.__init__() got an unexpected keyword argument 'unit'",
+    "AttributeError: 'NoneType' object has no attribute 'shape'",
+    "ValueError: could not convert string to float: 'a'",
+    "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when "
+    "allocating tensor with shape[4096,4096]",
+    "My model is saved, and now I load the weights from a file. What shall I do?",
+]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ZeroDivisionError: division by zero",
-        "ModuleNotFoundError: No module named 'tensorflow'",
-        "FileNotFoundError: [Errno 2] No such file or directory: 'data.csv'",
-        "TypeError: Dense.__init__() got an unexpected keyword argument 'unit'",
-        "AttributeError: 'NoneType' object has no attribute 'shape'",
-        "ValueError: could not convert string to float: 'a'",
-        "tensorflow.python.framework.errors_impl.ResourceExhaustedError: OOM when "
-        "allocating tensor with shape[4096,4096]",
-        "My model is saved, and now I load the weights from a file. What shall I do?",
-    ],
-)
-def test_a_text_about_something_else_finds_nothing_and_is_told_so(finder, page, text):
-    for pasted in (text, TRACEBACK.format(call="model.fit(x, y)", message=text)):
-        assert finder(pasted) == []
-        said = page.inner_text("#count")
-        assert said == "No row of the tables below is about this message."
+def test_a_message_about_the_readers_own_names_is_found(finder):
+    for message, row in OWN_NAMES.items():
+        found = finder(TRACEBACK.format(call="f()", message=message))
+        assert row in found[0], message
+
+
+def test_a_text_about_something_else_finds_nothing_and_is_told_so(finder, page):
+    for text in SOMETHING_ELSE:
+        for pasted in (text, TRACEBACK.format(call="model.fit(x, y)", message=text)):
+            assert finder(pasted) == [], text
+            said = page.inner_text("#count")
+            assert said == "No row of the tables below is about this message."
 
 
 def test_without_a_text_nothing_is_said(site, page, finder):
