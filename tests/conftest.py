@@ -52,7 +52,6 @@ INSTALLS = "experiments.versions"
 AS_A_USER = [
     LESSONS[0],
     "07_older_keras.py",
-    "08_save_while_training.py",
     "12_two_workers.py",
     "17_files_of_others.py",
     INSTALLS,

@@ -110,7 +110,7 @@ def test_each_build_resumes_from_a_checkpoint_and_from_an_h5_file(
     form, build, tmp_path, few
 ):
     def build_compiled():
-        return models.compile_classifier(build())
+        return models.compile_classifier(build(), steps_per_execution=1)
 
     x, y = few[0][:640], few[1][:640]
     training = survival.train(build_compiled, x, y)

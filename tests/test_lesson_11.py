@@ -7,7 +7,6 @@ import lesson
 import data
 
 import keras
-import pytest
 import tensorflow as tf
 from conftest import ROOT, numbers
 
@@ -58,25 +57,25 @@ cpu = tf.config.list_physical_devices("CPU")[0]
 half = tf.config.LogicalDeviceConfiguration()
 tf.config.set_logical_device_configuration(cpu, [half, half])
 strategy = tf.distribute.MirroredStrategy(tf.config.list_logical_devices("CPU"))
-with strategy.scope():
-    model = models.compile_classifier(models.sequential(), steps_per_execution={steps})
 x, y = np.zeros((6400, 784), "float32"), np.zeros(6400)
-try:
-    model.fit(x, y, verbose=0)
-except Exception as error:
-    print(type(error).__name__, error)
-else:
-    print("works")
+for steps in 1, 25:
+    with strategy.scope():
+        model = models.compile_classifier(models.sequential(), steps)
+    try:
+        model.fit(x, y, verbose=0)
+    except Exception as error:
+        print(steps, type(error).__name__)
+    else:
+        print(steps, "works")
 """
 
 
-@pytest.mark.parametrize("steps, result", [(1, "works"), (25, "InvalidArgumentError")])
-def test_fit_under_mirrored_strategy_takes_one_step_per_execution(steps, result):
+def test_fit_under_mirrored_strategy_takes_one_step_per_execution():
     finished = subprocess.run(
-        [sys.executable, "-c", FIT.format(steps=steps)],
+        [sys.executable, "-c", FIT],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert finished.stdout.startswith(result)
+    assert finished.stdout == "1 works\n25 InvalidArgumentError\n"
