@@ -48,6 +48,8 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
+# Whoever has installed what README.md says first has no JAX. This lesson needs it.
+NEEDS_JAX = "16_other_frameworks.py"
 # Each of these starts with a Python of its own: a lesson of each part, and an experiment.
 AS_A_USER = [
     LESSONS[0],
@@ -130,7 +132,8 @@ class Folder:
             k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TF_"))
         }
         home = {"HOME": str(self.home), "USERPROFILE": str(self.home)}
-        return {**keep, **home, "PYTHONUTF8": "1", **changes}
+        without_jax = {"PYTHONPATH": str(ROOT / "tests" / "without_jax")}
+        return {**keep, **home, **without_jax, "PYTHONUTF8": "1", **changes}
 
     def command(self, script):
         """Return what stands behind `python` to start a lesson or an experiment."""
@@ -332,7 +335,8 @@ def default_run(tmp_path_factory, pytestconfig):
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
             start = folder.run if script in AS_A_USER else folder.run_prepared
-            finished[script] = start(script, *less)
+            path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
+            finished[script] = start(script, *less, **path)
             written = script.removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr
