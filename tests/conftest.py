@@ -95,8 +95,7 @@ def need(condition, reason):
 class Folder:
     """A copy of the lessons, with an empty home folder and a place to start from.
 
-    Its data files are hard links, or a suite would write two gigabytes: where something
-    then waits until a file is on the disk, as lesson 10 does, it waits for all of them.
+    Its data files are hard links, or all tests together would write two gigabytes.
     """
 
     datasets = None  # what is linked to: see `copied_datasets`
