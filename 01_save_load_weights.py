@@ -71,9 +71,11 @@ lesson.step(4, "Load Adam's state, too")
 # under `optimizer` in step 2.)
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(weights_file)  # no warning any more
-batches = int(loaded_model.optimizer.iterations)
-counted = int(model.optimizer.iterations)
-lesson.check(f"Adam has counted {batches:,} batches", batches == counted)
+
+# Its step counter is back, too: one step for each batch of the two epochs.
+loaded_steps = int(loaded_model.optimizer.iterations)
+steps = int(model.optimizer.iterations)
+lesson.check(f"Adam has counted {loaded_steps:,} batches", loaded_steps == steps)
 
 lesson.step(5, "Go on training")
 
@@ -85,7 +87,7 @@ history = loaded_model.fit(
 third = history.history["accuracy"][0]
 lesson.check(f"accuracy in epoch 3: {third:.1%}", third > 0.955, judged=args.full)
 
-# The first model goes on, too. It was never interrupted.
+lesson.note("The first model, which was never interrupted:")
 model.fit(x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2)
 lesson.check_same_weights("their weights: not one bit differs", loaded_model, model)
 

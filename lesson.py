@@ -112,8 +112,8 @@ _require_all_files()
 _require_keras_3()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A second less for each process: Python does not look through all that TensorFlow makes
-# for what nobody uses, neither now (disable) nor later and at the end (freeze).
+# A second less for each process: Python's garbage collector does not look through all
+# that TensorFlow makes, neither while it is imported nor at the end.
 gc.disable()
 try:
     with quietly():
