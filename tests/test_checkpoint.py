@@ -112,13 +112,10 @@ class Score(keras.callbacks.Callback):
 # Real processes, really killed
 
 TRAINING = """
-import gc, sys
-gc.disable()  # it starts faster so, and ends faster: lesson.py
+import sys
 import checkpoint, keras, numpy as np
 sys.path.append(sys.argv[2])
 from test_checkpoint import IMAGES, LABELS, batches_of, cnn
-gc.freeze()
-gc.enable()
 
 
 class Say(keras.callbacks.Callback):

@@ -78,16 +78,10 @@ def test_advice_that_the_table_does_not_give_stops_the_experiment(capsys):
     assert "FAIL   If you want a file, use .keras or .h5." in capsys.readouterr().out
 
 
-# SavedModel and LiteRT: see the tests of lessons 13 and 14.
-HERE_WITH_EACH_BUILD = [
-    form
-    for form in [*formats.FORMATS, formats.ARRAYS]
-    if form not in (formats.SAVED_MODEL, formats.LITERT)
-]
-
-
 @pytest.mark.filterwarnings("ignore:Skipping variable loading")  # lesson 1 shows it
-@pytest.mark.parametrize("form", HERE_WITH_EACH_BUILD, ids=lambda form: form.name)
+@pytest.mark.parametrize(
+    "form", [*formats.FORMATS, formats.ARRAYS], ids=lambda form: form.name
+)
 def test_each_format_brings_back_the_weights_of_each_build(form, build, tmp_path, few):
     model = models.compile_classifier(build())
     x, y = few[0][:64], few[1][:64]

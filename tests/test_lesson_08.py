@@ -31,6 +31,14 @@ def test_lesson_8_goes_on_from_the_last_finished_epoch(default_run):
     assert not (default_run(SCRIPT).folder / "backup").exists()
 
 
+def test_a_lesson_8_that_was_stopped_before_its_end_runs_again(folder):
+    left_behind = folder.path / "saved" / "08_save_while_training" / "backup"
+    left_behind.mkdir(parents=True)
+    (left_behind / "latest.weights.h5").write_bytes(b"garbage")
+    finished = folder.run_prepared(SCRIPT, "--samples", "2000")
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
 # What the callbacks do besides. 32 batches of 10 images make an epoch.
 
 EPOCH = 32

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -17,6 +18,7 @@ from conftest import (
     SOURCES,
     need,
     not_in_chinese,
+    stop_in_the_middle,
 )
 from prepared import OFFLINE
 
@@ -72,9 +74,6 @@ def test_a_lesson_runs_again_with_other_arguments_in_chinese(
     own = folder.path / "saved" / script.removesuffix(".py")
     # What the first run has left behind:
     shutil.copytree(default_run(script).folder, own)
-    if script.startswith("08"):  # it may have been stopped
-        (own / "backup").mkdir()
-        (own / "backup" / "latest.weights.h5").write_bytes(b"garbage")
     # On a console that shows nothing but ASCII.
     console = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
     finished = folder.run_prepared(script, *arguments, "--language", "zh", **console)
@@ -213,3 +212,14 @@ def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
     assert "FAIL   it predicts as before" in finished.stdout
     assert finished.stdout.count("[[") == 2  # both values
     assert "4. Load Adam's state" not in finished.stdout
+
+
+# During `fit`. Lesson 10 is stopped while it waits for another process.
+def test_ctrl_c_stops_a_lesson_with_one_sentence(folder):
+    need(os.name == "posix", "this test sends a signal")
+    status, output, errors, _ = stop_in_the_middle(
+        folder, "01_save_load_weights.py", "Epoch 1/2", signal.SIGINT
+    )
+    assert status == -signal.SIGINT
+    assert errors == ""
+    assert output.splitlines()[-1].startswith("Stopped by Ctrl-C.")
