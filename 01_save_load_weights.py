@@ -5,10 +5,7 @@ Today the file needs a name that ends in `.weights.h5`. The state of the optimiz
 in that file, too, and the optimizer must be built before it can be loaded.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

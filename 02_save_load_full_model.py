@@ -2,16 +2,13 @@
 
 The video types `model.save("model/")`. Today that is one file, whose name ends in
 `.keras`. Another program can load it and go on training, without the code that has
-built the model: 02_resume.py is that program.
+built the model: programs/resume.py is that program.
 """
 
 import json
 import zipfile
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 
@@ -65,7 +62,7 @@ lesson.step(4, "Go on training in a new process")
 
 # The new process must predict what this one predicts.
 np.save(folder / "predictions.npy", model.predict(x_test, verbose=0))
-lesson.run("02_resume.py", f"--model={args.model}", f"--samples={args.samples}")
+lesson.run("programs/resume.py", f"--model={args.model}", f"--samples={args.samples}")
 
 # It has trained with 200 batches of 32 images. So does the model here, which was never
 # interrupted.

@@ -5,10 +5,7 @@ loaded from the file predicts, but it cannot go on training without help: this l
 gives that help, and converts the file to `.keras`.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

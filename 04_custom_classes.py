@@ -5,10 +5,7 @@ Python code. So it is with a layer, a loss and a metric. The video's own class i
 whole model: 04_custom_models.py.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 
 import keras

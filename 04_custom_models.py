@@ -5,10 +5,7 @@ video says. In the end a model of classes of our own goes on training in another
 program. They are in a module that both programs import, custom.py.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import custom
 import data
 import models

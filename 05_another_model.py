@@ -5,10 +5,7 @@ ways to build the same classifier, a `.weights.h5` file is less strict than that
 checkpoint is not: it loads nothing, and does not say so unless it is asked.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

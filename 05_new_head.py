@@ -4,10 +4,7 @@ A model that has learned ten classes is a good start for another task with five.
 what fits, keep it as it is, and train the rest: this is called transfer learning.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

@@ -8,10 +8,7 @@ Keras refuses all three. They can be brought to life, and go on training.
 import json
 import shutil
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import keras2
 import models

@@ -7,10 +7,7 @@ The video saves and loads with one version of Keras. An older one may refuse a f
 import json
 import zipfile
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

@@ -7,10 +7,7 @@ callback that `fit` calls after each epoch. TensorFlow's old tutorial types
 
 import shutil
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

@@ -4,10 +4,7 @@ Three things that a training depends on are not in a `.keras` file: random numbe
 layers such as Dropout, the order of the data, and what callbacks remember.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 
 import keras
@@ -100,4 +97,4 @@ batches = ShuffledBatches(first_epoch=2)
 resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **rest)
 lesson.check_same_weights("not one bit is different", resumed_model, model)
 
-# checkpoint.py does all of this for a training of your own: see own_training.py.
+# checkpoint.py does all of this for your training: see programs/own_training.py.

@@ -5,10 +5,7 @@ computer at once: each has a copy of the model (a replica), and takes a part of 
 batch. Saving and loading need nothing else; where the model is made is what matters.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

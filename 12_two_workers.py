@@ -1,20 +1,17 @@
 """Lesson 12: two workers
 
 Two processes train one model together, as on two computers: each has a copy of it, and
-takes half of each batch. What a worker does is in worker.py; this lesson starts two.
-Who writes the file? Who can load it? What happens when a worker dies?
+takes half of each batch. What a worker does is in programs/worker.py; this lesson
+starts two. Who writes the file? Who can load it? What happens when a worker dies?
 """
 
 import json
 import shutil
 import time
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import models
-import worker
+from programs import worker
 
 import keras
 

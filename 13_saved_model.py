@@ -5,10 +5,7 @@ writes one `.keras` file, to go on training, and `model.export("exported")` writ
 folder. It is for inference, which means: to predict.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

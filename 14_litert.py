@@ -5,10 +5,7 @@ today, a package of its own. `model.export` writes one file, and an `Interpreter
 it, without TensorFlow. (`tf.lite.Interpreter` is deprecated.)
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

@@ -7,10 +7,7 @@ not say which one has written it. And ONNX is a format that many other programs 
 import os
 from importlib.util import find_spec
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 
 import keras
@@ -53,7 +50,7 @@ if find_spec("jax") is None:
 else:
     os.environ["KERAS_BACKEND"] = "numpy"
     with lesson.quietly():
-        lesson.run("16_other_backend.py")
+        lesson.run("programs/other_backend.py")
 
 lesson.step(3, "JAX predicts, and goes on training")
 
@@ -62,7 +59,7 @@ if find_spec("jax") is None:
 else:
     os.environ["KERAS_BACKEND"] = "jax"
     with lesson.quietly():
-        lesson.run("16_other_backend.py")
+        lesson.run("programs/other_backend.py")
 
     # Back in TensorFlow: the loaded model has Adam's state, and has trained on the same
     # path as this model. JAX rounds differently, so the last bits differ.

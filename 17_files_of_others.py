@@ -5,10 +5,7 @@ a program, and it runs on your computer. Ask for weights, and build the model yo
 Files that were damaged on their way are in 17_files_that_changed.py.
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

@@ -7,10 +7,7 @@ told. Some formats notice it and some do not. A checksum beside the file works f
 import hashlib
 import zipfile
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 

@@ -5,10 +5,7 @@ under the other, how to save and how to load, and what each is good for. Here ea
 asked for its predictions; what training needs is in README.md, "What survives".
 """
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
 import tfjs

@@ -30,7 +30,7 @@ FRONT = "start", "the-lessons", "your-own-model"
 ERRORS, THEN = "error-and-fix", "then-and-now"
 SCRIPTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.py", "experiments/*.py")
+    for pattern in ("*.py", "programs/*.py", "experiments/*.py")
     for path in ROOT.glob(pattern)
     if path.name != "__init__.py"
 )
@@ -259,6 +259,8 @@ class Language:
         """Return how a script is started."""
         if name.startswith("experiments/"):
             return f".venv/bin/python -m experiments.{Path(name).stem}"
+        if name == "programs/own_training.py":  # checkpoint.py is in the folder above
+            return ".venv/bin/python -m programs.own_training"
         return f".venv/bin/python {name}"
 
     def neighbour(self, row, distance):

@@ -20,7 +20,7 @@ CLASSES = HtmlFormatter(nowrap=True)  # static/style.css has their colours
 # What is named in the text becomes a link, unless it is one.
 NAMED = re.compile(
     r"(\.venv/bin/)?python -m experiments\.(?P<experiment>\w+)"
-    r"|(?<![\w/.])(?P<file>\w+\.py)\b"
+    r"|(?<![\w/.])(?P<file>(?:programs/)?\w+\.py)\b"
     r"|\blesson (?P<lesson>\d+)\b|第 (?P<chinese>\d+) 课",
     re.I,
 )

@@ -29,10 +29,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-# Lessons 2 and 16 start these.
-SECOND_PROCESSES = "02_resume.py", "16_other_backend.py"
-LESSONS = [name for name in SCRIPTS if name not in SECOND_PROCESSES]
+LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
 # Those that can be started: the others help them. `then` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"
@@ -59,9 +56,10 @@ AS_A_USER = [
     INSTALLS,
 ]
 SOURCES = [
-    *SCRIPTS,
+    *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
     "chinese.po",
+    "programs",
     "experiments",
     "model_files",
     "datasets",

@@ -209,33 +209,33 @@ def test_own_training_is_killed_and_started_again_as_a_user_would(tmp_path):
     places = [tmp_path / "never killed", tmp_path / "killed"]
     for place in places:
         (place / "datasets").mkdir(parents=True)
-        for name in ["checkpoint.py", "own_training.py"]:
+        for name in ["checkpoint.py", "programs/own_training.py"]:
             shutil.copy(ROOT / name, place)
         with np.load(ROOT / "datasets" / "mnist.npz") as mnist:
             few = {name: mnist[name][:3200] for name in mnist.files}
         np.savez(place / "datasets" / "mnist.npz", **few)
-    reference = python(places[0] / "own_training.py", cwd=tmp_path)
-    first = python(places[1] / "own_training.py", cwd=tmp_path)
+    reference = python(places[0] / "own_training.py", cwd=places[0])
+    first = python(places[1] / "own_training.py", cwd=places[1])
     for line in first.stdout:
         if line.startswith("Epoch 3"):
             break
     first.kill()
-    second = python(places[1] / "own_training.py", cwd=tmp_path).communicate()[0]
+    second = python(places[1] / "own_training.py", cwd=places[1]).communicate()[0]
     assert first.wait() != 0
     assert second.startswith("Going on after epoch 2.\nEpoch 3/5\n")
     evaluation = reference.communicate()[0].splitlines()[-1].split(" - ")[-2:]
     assert second.splitlines()[-1].split(" - ")[-2:] == evaluation
-    results = [place / "saved" / "own_training" / "result.keras" for place in places]
+    results = [place / "saved" / "own_training.keras" for place in places]
     never_killed, killed = map(keras.models.load_model, results)
     assert largest_difference(never_killed, killed) == 0
-    third = python(places[1] / "own_training.py", cwd=tmp_path).communicate()[0]
+    third = python(places[1] / "own_training.py", cwd=places[1]).communicate()[0]
     assert third.startswith("This training ended after epoch 5.\n")
     assert third.splitlines()[-1].split(" - ")[-2:] == evaluation
     assert largest_difference(keras.models.load_model(results[1]), killed) == 0
 
 
 def test_own_training_has_at_most_30_lines_and_needs_checkpoint_py_only():
-    text = (ROOT / "own_training.py").read_text(encoding="utf-8")
+    text = (ROOT / "programs" / "own_training.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 30
     assert "import lesson" not in text and "import models" not in text
 

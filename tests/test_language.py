@@ -35,7 +35,12 @@ TRANSCRIPTS = sorted(
     set((ROOT / "output").glob("*.txt")) - {ROOT / "output/what_is.txt"}
 )
 MODEL_FILES = [ROOT / "what_is.py", *ROOT.glob("model_files/*.py")]
-SOURCES = [*ROOT.glob("*.py"), *ROOT.glob("experiments/*.py"), *MODEL_FILES[1:]]
+SOURCES = [
+    *ROOT.glob("*.py"),
+    *ROOT.glob("programs/*.py"),
+    *ROOT.glob("experiments/*.py"),
+    *MODEL_FILES[1:],
+]
 ARGPARSE = inspect.getsource(argparse)
 
 

@@ -68,7 +68,7 @@ def test_a_worker_that_waits_in_vain_ends_with_the_program_that_started_it():
     program = textwrap.dedent("""
         import sys
         import lesson
-        worker = lesson.start("worker.py", ".", "1", TF_CONFIG=sys.argv[1])
+        worker = lesson.start("programs/worker.py", ".", "1", TF_CONFIG=sys.argv[1])
         print(worker.pid)
         worker.wait(6)
     """)

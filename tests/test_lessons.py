@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import venv
 
@@ -168,19 +167,6 @@ def test_a_python_without_keras_gets_one_sentence(shared_folder, tmp_path):
     line = one_line(shared_folder.run("01_save_load_weights.py", python=str(python)))
     assert "Keras is not installed" in line
     assert "Python in .venv" in line
-
-
-@pytest.mark.parametrize("script", LESSONS)
-def test_a_lesson_that_was_copied_alone_gets_one_sentence(tmp_path, script):
-    shutil.copy(ROOT / script, tmp_path)
-    finished = subprocess.run(
-        [sys.executable, tmp_path / script],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    line = one_line(finished)
-    assert line == "lesson.py is missing: copy the whole folder of the lessons."
 
 
 def test_lessons_without_their_data_get_one_sentence(folder):

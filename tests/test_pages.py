@@ -14,7 +14,7 @@ from pages import build, source
 import pytest
 import test_errors
 import test_lesson_15
-from conftest import EXPERIMENTS, README, ROOT, SCRIPTS, code, need, table_below
+from conftest import EXPERIMENTS, LESSONS, README, ROOT, code, need, table_below
 from playwright.sync_api import expect
 
 AXE = ROOT / "tests" / "axe.min.js"
@@ -129,7 +129,7 @@ def test_each_script_and_each_section_of_the_readme_can_be_reached(site, written
                 if ".html" in link and not link.startswith("https")
             }
             ahead += [other for other in found - reached if other.parent == path.parent]
-        scripts = {name.removesuffix(".py") for name in SCRIPTS}
+        scripts = {name.removesuffix(".py") for name in LESSONS}
         experiments = {f"experiments-{e.partition('.')[2]}" for e in EXPERIMENTS}
         sections = {"error-and-fix", "what-survives", "measured", "your-system"}
         assert scripts | experiments | sections <= {path.stem for path in reached}
@@ -206,7 +206,7 @@ def code_of(text):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_code_on_a_page_is_that_of_the_file(seen, language):
-    for name in SCRIPTS:
+    for name in LESSONS:
         look = seen[language, name.removesuffix(".py")]
         text = (ROOT / name).read_text(encoding="utf-8")
         assert look["whole"] == text
@@ -221,12 +221,12 @@ def test_the_code_on_a_page_is_that_of_the_file(seen, language):
 
 
 def test_the_prose_of_a_lesson_is_chinese_on_its_chinese_page(seen):
-    for name in SCRIPTS:
+    for name in LESSONS:
         assert seen["zh", name.removesuffix(".py")]["english"] == [], name
 
 
 def test_what_the_steps_print_is_the_whole_transcript(seen):
-    for name in SCRIPTS:
+    for name in LESSONS:
         path = ROOT / "output" / name.replace(".py", ".txt")
         if path.exists():
             text = path.read_text(encoding="utf-8")

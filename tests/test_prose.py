@@ -7,7 +7,7 @@ from pages import source
 
 import polib
 import pytest
-from conftest import ROOT, SCRIPTS, code
+from conftest import LESSONS, ROOT, code
 
 PROSE = {
     entry.msgid: entry.msgstr
@@ -19,7 +19,8 @@ PRINTED = {
     for entry in polib.pofile(str(ROOT / "chinese.po"))
     if entry.msgctxt is None
 }
-SHOWN = [*SCRIPTS, "custom.py", "worker.py", "own_training.py"]
+PROGRAMS = [f"programs/{path.name}" for path in sorted(ROOT.glob("programs/*.py"))]
+SHOWN = [*LESSONS, "custom.py", *PROGRAMS]
 # Chinese, but not its punctuation; what stands beside it without a space.
 CHINESE, LATIN = r"[\u4e00-\u9fff]", r"[\w`](?<![\u4e00-\u9fff])"
 
@@ -32,7 +33,7 @@ def test_all_prose_of_a_script_is_there_in_chinese(script):
 
 def test_nothing_is_there_that_no_script_says():
     said = set()
-    for pattern in "*.py", "experiments/*.py":
+    for pattern in "*.py", "programs/*.py", "experiments/*.py":
         for path in ROOT.glob(pattern):
             said.update(source.sentences(path))
     assert set(PROSE) <= said
@@ -45,7 +46,7 @@ def test_code_has_its_backticks_in_both_languages():
 
 def test_scripts_and_lessons_that_prose_names_are_the_same_in_both_languages():
     for english, chinese in PROSE.items():
-        names = r"\w+\.py|experiments\.\w+"
+        names = r"[\w/]+\.py|experiments\.\w+"
         named = set(re.findall(names, english, re.A))
         assert named == set(re.findall(names, chinese, re.A)), english
         lessons = set(re.findall(r"lessons? (\d+)", english, re.I))

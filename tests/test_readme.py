@@ -138,7 +138,7 @@ def test_the_check_for_whoever_does_not_trust_notices_other_predictions(names):
 
 def test_own_training_is_shown_as_it_is():
     shown = re.findall(r"```python\n(.*?)```", README, re.S)[2]
-    assert shown == (ROOT / "own_training.py").read_text(encoding="utf-8")
+    assert shown == (ROOT / "programs/own_training.py").read_text(encoding="utf-8")
 
 
 # Each row of the table "When is a resumed training equal to the last bit", and the tests
@@ -196,11 +196,15 @@ def test_every_link_leads_to_a_file_or_a_heading(page):
 def test_every_package_that_is_imported_is_listed():
     listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.M)
     imported = set()
-    packages = "", "experiments/", "model_files/"
+    packages = "", "programs/", "experiments/", "model_files/"
     for path in [path for name in packages for path in ROOT.glob(f"{name}*.py")]:
         text = path.read_text(encoding="utf-8")
         imported |= set(re.findall(r"^ *(?:import|from) (\w+)", text, re.M))
-    own = {path.stem for path in ROOT.glob("*.py")} | {"experiments", "model_files"}
+    own = {path.stem for path in ROOT.glob("*.py")} | {
+        "programs",
+        "experiments",
+        "model_files",
+    }
     imported = {name.replace("google", "protobuf") for name in imported}
     packages = {
         name.replace("_", "-") for name in imported - own - sys.stdlib_module_names

@@ -2,10 +2,10 @@
 
 import pytest
 import style
-from conftest import SCRIPTS
+from conftest import LESSONS
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", LESSONS)
 def test_a_lesson_can_be_read_by_a_beginner(script):
     assert style.problems(style.ROOT / script) == []
 

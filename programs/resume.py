@@ -6,11 +6,11 @@ for a class of one's own.
 """
 
 import sys
+from pathlib import Path
 
-try:
-    import lesson  # first: it starts TensorFlow without its messages
-except ModuleNotFoundError:
-    raise SystemExit("lesson.py is missing: copy the whole folder of the lessons.")
+# The folder above has lesson.py, data.py and models.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import lesson  # first: it starts TensorFlow without its messages
 import data
 
 import keras

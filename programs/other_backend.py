@@ -7,12 +7,10 @@ what Keras computes with. There is no `import lesson` here: that starts TensorFl
 import sys
 from pathlib import Path
 
-import language  # noqa: F401  so that it can print in Chinese
-
 import keras
 import numpy as np
 
-folder = Path(__file__).resolve().parent / "saved" / "16_other_frameworks"
+folder = Path(__file__).resolve().parent.parent / "saved" / "16_other_frameworks"
 if not (folder / "images.npz").exists():
     sys.exit("Run 16_other_frameworks.py first: it writes what this program reads.")
 with np.load(folder / "images.npz") as images:

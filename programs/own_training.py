@@ -1,14 +1,11 @@
 """Train a model of your own: kill it whenever you like, and start it again."""
 
-from pathlib import Path
-
 import checkpoint
 
 import keras
 import numpy as np
 
-here = Path(__file__).resolve().parent
-with np.load(here / "datasets" / "mnist.npz") as mnist:  # your data
+with np.load("datasets/mnist.npz") as mnist:  # your data
     x_train, y_train = mnist["x_train"] / 255, mnist["y_train"]
     x_test, y_test = mnist["x_test"] / 255, mnist["y_test"]
 
@@ -23,7 +20,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 
 batches = checkpoint.Batches(x_train, y_train, batch_size=32, seed=7)
-folder = here / "saved" / "own_training"  # another one for each training
+folder = "saved/own_training"  # another one for each training
 checkpoint.fit(model, batches, folder, epochs=5, verbose=2)
 model.evaluate(x_test, y_test, verbose=2)
-model.save(folder / "result.keras")
+model.save("saved/own_training.keras")

@@ -1,6 +1,6 @@
 """One of the workers of lesson 12, which starts two of them.
 
-    python worker.py FOLDER SAMPLES
+    python programs/worker.py FOLDER SAMPLES
 
 The environment variable TF_CONFIG says where all workers are, and which one this is.
 FOLDER is where the checkpoint is. SAMPLES is how many images of MNIST are used.
@@ -11,6 +11,8 @@ import sys
 import threading
 from pathlib import Path
 
+# The folder above has lesson.py, data.py and models.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import lesson
 import data
 import models
