@@ -27,9 +27,6 @@ from typing import Any
 import keras
 import numpy as np
 
-if Path(__file__).with_name("chinese.po").exists():  # not beside your own program
-    import language  # noqa: F401  so that it can print in Chinese
-
 # What callbacks of Keras remember from epoch to epoch. (Their settings are in your
 # program.) A callback of your own needs two methods: `get_state` returns a dict that
 # json can write, `set_state` takes it back.

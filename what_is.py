@@ -78,6 +78,7 @@ def arguments():
 
 
 def main():
+    sys.stdout.reconfigure(errors="backslashreplace")
     args, parser = arguments()
     said = Reader().describe(args.file)
     if said is None:
@@ -87,7 +88,7 @@ def main():
     if args.version is not None or args.convert:
         fine, result = answer(said, args)
     if args.json:
-        language.write(json.dumps({**said, "result": result}, indent=1) + "\n")
+        print(json.dumps({**said, "result": result}, indent=1))
     else:
         show(said, result)
     sys.exit(0 if fine else 1)
@@ -188,7 +189,7 @@ def show(said, result):
             console.print()
             console.print(shown(printable(sentence), console.width))
     for line in capture.get().splitlines():
-        language.write(f"{line.rstrip()}\n")
+        print(line.rstrip())
 
 
 def in_language(sentence):
