@@ -31,8 +31,9 @@ TRANSCRIPTS = sorted(
     set((ROOT / "output").glob("*.txt")) - {ROOT / "output/what_is.txt"}
 )
 MODEL_FILES = [ROOT / "what_is.py", *ROOT.glob("model_files/*.py")]
+# resumable.py is copied into other people's programs: it speaks English only.
 SOURCES = [
-    *ROOT.glob("*.py"),
+    *sorted(set(ROOT.glob("*.py")) - {ROOT / "resumable.py"}),
     *ROOT.glob("programs/*.py"),
     *ROOT.glob("experiments/*.py"),
     *MODEL_FILES[1:],
@@ -86,7 +87,7 @@ def test_the_head_has_one_chinese_term_for_each_english_one():
 
 @pytest.mark.parametrize("english, chinese", TERMS)
 def test_a_term_is_always_translated_with_its_one_word(english, chinese):
-    # Not in a name, as `checkpoint.py`, and not as a heading, for which it may be too long.
+    # Not in a name, as `resumable.py`, and not as a heading, for which it may be too long.
     term = re.compile(
         rf"(?<![\w.`/'_-]){english}(?:s|es|ed)?(?![\w`/'_=(-]|\.\w)", re.I
     )
@@ -354,7 +355,7 @@ def test_a_lesson_speaks_chinese_where_the_system_does(folder):
 
 
 # A reader's own program: it may import these, on a Chinese system, too.
-TAKEN_HOME = ["checkpoint", "custom", "data", "keras2", "models", "tfjs"]
+TAKEN_HOME = ["custom", "data", "keras2", "models", "resumable", "tfjs"]
 
 
 @pytest.mark.parametrize("module", TAKEN_HOME)

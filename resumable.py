@@ -3,8 +3,8 @@
 Copy this file beside your program. In place of
 `model.fit(x, y, batch_size=32, epochs=40, callbacks=[...])` write
 
-    batches = checkpoint.Batches(x, y, batch_size=32, seed=7)
-    history = checkpoint.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
+    batches = resumable.Batches(x, y, batch_size=32, seed=7)
+    history = resumable.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
 
 Started again, the program goes on after the last epoch that was saved. newest.keras in
 the folder is an ordinary file of Keras with two more members: training.json has the
