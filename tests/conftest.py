@@ -18,7 +18,7 @@ import venv
 from pathlib import Path
 
 # What the tests look for is English, whatever the language of the system.
-os.environ["LESSONS_LANGUAGE"] = "en"
+os.environ["LESSONS_LANGUAGE"] = os.environ["LANGUAGE"] = "en"
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
@@ -68,7 +68,7 @@ SOURCES = [
     "chinese.po",
     "programs",
     "experiments",
-    "model_files",
+    "modelfile",
     "datasets",
     "web",
 ]
@@ -295,7 +295,7 @@ class ByLesson(LoadScopeScheduling):
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
             r"\[(\d\d)_|\[experiments\.(\w+)"
-            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(bare|keras2|pages|what_is)",
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(bare|modelfile|pages)",
             nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid

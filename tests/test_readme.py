@@ -194,14 +194,14 @@ def test_every_link_leads_to_a_file_or_a_heading(page):
 def test_every_package_that_is_imported_is_listed():
     listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.M)
     imported = set()
-    packages = "", "programs/", "experiments/", "model_files/"
+    packages = "", "programs/", "experiments/", "modelfile/"
     for path in [path for name in packages for path in ROOT.glob(f"{name}*.py")]:
         text = path.read_text(encoding="utf-8")
         imported |= set(re.findall(r"^ *(?:import|from) (\w+)", text, re.M))
     own = {path.stem for path in ROOT.glob("*.py")} | {
         "programs",
         "experiments",
-        "model_files",
+        "modelfile",
     }
     imported = {name.replace("google", "protobuf") for name in imported}
     packages = {
