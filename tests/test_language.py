@@ -474,7 +474,7 @@ def what_is_says(*arguments):
     return finished.stdout
 
 
-def test_a_model_file_is_described_in_chinese_as_the_readme_shows():
+def test_a_model_file_is_described_in_chinese_as_its_page_shows():
     printed = what_is_says(MODEL_FILE)
     said, _, to_type = printed.partition("请输入\n")
     assert not_in_chinese(said) == []
@@ -482,8 +482,8 @@ def test_a_model_file_is_described_in_chinese_as_the_readme_shows():
     assert max(map(cell_len, said.splitlines())) <= 88
     english = (ROOT / "output/what_is.txt").read_text(encoding="utf-8")
     assert to_type == english.partition("Type\n")[2]
-    readme = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
-    assert f"```text\n{printed}```" in readme
+    page = (ROOT / "docs/zh/model-files.md").read_text(encoding="utf-8")
+    assert f"```text\n{printed}```" in page
 
 
 def test_what_programs_read_about_a_model_file_is_english():
