@@ -58,9 +58,9 @@ def test_the_page_on_formats_gives_the_advice_of_the_experiment(default_run):
 def test_survival_says_which_format_to_use(default_run):
     text = re.sub(r"\s+", " ", default_run(SCRIPT).stdout)
     for wish, names in (
-        ("to go on training, from the file alone", ".keras"),
+        ("to continue training, from the file alone", ".keras"),
         (
-            "to go on training, and your program builds the model",
+            "to continue training, and your program builds the model",
             ".weights.h5 or checkpoint or .keras or .h5",
         ),
         (
