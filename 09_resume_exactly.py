@@ -97,4 +97,4 @@ batches = ShuffledBatches(first_epoch=2)
 resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **rest)
 lesson.check_same_weights("not one bit is different", resumed_model, model)
 
-# checkpoint.py does all of this for your training: see programs/own_training.py.
+# resumable.py does all of this for your training: see programs/own_training.py.

@@ -61,7 +61,7 @@ def read_parts(archive, about):
     if {"training.json", "training.npz"} <= set(names):
         about.facts["checkpoint_py"] = True
         about.contents.append(
-            "Written by checkpoint.py, to resume the training exactly."
+            "Written by resumable.py, to resume the training exactly."
         )
     if "metadata.json" in names:
         say_writer(about, kc.parse(zips.read(archive, "metadata.json", TEXT)))
@@ -122,7 +122,7 @@ def say_what_models_can(about, config, cautions):
     random = kc.random_layers(config)
     if about.facts.get("checkpoint_py"):
         about.can.append(
-            "Go on training to the last bit, by checkpoint.fit in the program that wrote it."
+            "Go on training to the last bit, by resumable.fit in the program that wrote it."
         )
     elif "optimizer" not in about.facts and about.facts["optimizer_state"]:
         about.can.append(

@@ -217,7 +217,7 @@ class Language:
         """Return how a script is started."""
         if name.startswith("experiments/"):
             return f".venv/bin/python -m experiments.{Path(name).stem}"
-        if name == "programs/own_training.py":  # checkpoint.py is in the folder above
+        if name == "programs/own_training.py":  # resumable.py is in the folder above
             return ".venv/bin/python -m programs.own_training"
         return f".venv/bin/python {name}"
 

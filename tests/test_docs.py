@@ -241,7 +241,7 @@ for call in {[*PATHS]!r}:
 
 
 # Each row of the table "When is a resumed training equal to the last bit", and the tests
-# of checkpoint.py that try it.
+# of resumable.py that try it.
 RESUMED = {
     "weights, optimizer": ["the_file_opens_with_keras_alone", "with_all_parts_nothing"],
     "random numbers of Dropout": ["without_one_part_the_result_is_another"],
@@ -258,8 +258,8 @@ RESUMED = {
 
 def test_each_row_on_resumed_trainings_has_its_tests():
     page = TEXTS["docs/your-own-model.md"]
-    rows = page.split("| in `checkpoint.py`? |\n")[1].split("\n\n")[0].splitlines()[1:]
-    tests = (ROOT / "tests" / "test_checkpoint.py").read_text(encoding="utf-8")
+    rows = page.split("| in `resumable.py`? |\n")[1].split("\n\n")[0].splitlines()[1:]
+    tests = (ROOT / "tests" / "test_resumable.py").read_text(encoding="utf-8")
     for row, (beginning, names) in zip(rows, RESUMED.items(), strict=True):
         assert row.startswith(f"| {beginning}")
         for name in names:

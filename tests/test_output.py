@@ -17,7 +17,7 @@ LEFT_OUT = [
     r"\d+(?= times as long)",  # cost
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
-    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|checkpoint.py) .*$",
+    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|resumable.py) .*$",
     r"kill -9 \d+",
     r"(?<=Saved at )\S+",  # lesson 7
     r"(?s)   written by .*?\n\n",  # versions: the tests have fewer

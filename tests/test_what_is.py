@@ -686,7 +686,7 @@ def test_a_file_of_checkpoint_py_is_known(files, tmp_path):
         ]:
             archive.writestr(name, content)
     about = said(tmp_path / "newest.keras")
-    assert "checkpoint.fit" in about["can"][1]
+    assert "resumable.fit" in about["can"][1]
 
 
 # What is wrong with a file

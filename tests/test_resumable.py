@@ -1,4 +1,4 @@
-"""checkpoint.py: what is killed and started again ends like what was never killed.
+"""resumable.py: what is killed and started again ends like what was never killed.
 
 In most tests a training is stopped by few epochs, and started again in the same
 process, with another seed and a new model. In two of them real processes are killed.
@@ -15,7 +15,7 @@ import time
 import zipfile
 from pathlib import Path
 
-import checkpoint
+import resumable
 
 import keras
 import numpy as np
@@ -63,7 +63,7 @@ def small(units=8, rate=0.5, optimizer="adam"):
 
 
 def batches_of(*parts, **settings):
-    return checkpoint.Batches(*parts, **{"batch_size": 8, "seed": 3, **settings})
+    return resumable.Batches(*parts, **{"batch_size": 8, "seed": 3, **settings})
 
 
 def start(folder, epochs, build=small, data=None, callbacks=(), **arguments):
@@ -73,7 +73,7 @@ def start(folder, epochs, build=small, data=None, callbacks=(), **arguments):
     model = build()
     data = batches_of(FLAT, LABELS) if data is None else data
     arguments = {"verbose": 0, **arguments}
-    history = checkpoint.fit(
+    history = resumable.fit(
         model, data, folder, epochs=epochs, callbacks=list(callbacks), **arguments
     )
     return model, history
@@ -113,9 +113,9 @@ class Score(keras.callbacks.Callback):
 
 TRAINING = """
 import sys
-import checkpoint, keras, numpy as np
+import resumable, keras, numpy as np
 sys.path.append(sys.argv[2])
-from test_checkpoint import IMAGES, LABELS, batches_of, cnn
+from test_resumable import IMAGES, LABELS, batches_of, cnn
 
 
 class Say(keras.callbacks.Callback):
@@ -134,7 +134,7 @@ reduce = keras.callbacks.ReduceLROnPlateau(
 stop = keras.callbacks.EarlyStopping(
     "val_accuracy", patience=9, restore_best_weights=True
 )
-history = checkpoint.fit(
+history = resumable.fit(
     model,
     batches_of(IMAGES, LABELS, steps_per_epoch=5),
     sys.argv[1],
@@ -177,7 +177,7 @@ def kill_after(process, line, seconds):
 
 
 def test_killed_at_any_moment_it_ends_like_the_training_that_was_never_killed(tmp_path):
-    shutil.copy(ROOT / "checkpoint.py", tmp_path)
+    shutil.copy(ROOT / "resumable.py", tmp_path)
     (tmp_path / "training.py").write_text(TRAINING)
     never, killed = tmp_path / "never killed", tmp_path / "killed"
     reference = python(tmp_path / "training.py", never, ROOT / "tests")
@@ -209,7 +209,7 @@ def test_own_training_is_killed_and_started_again_as_a_user_would(tmp_path):
     places = [tmp_path / "never killed", tmp_path / "killed"]
     for place in places:
         (place / "datasets").mkdir(parents=True)
-        for name in ["checkpoint.py", "programs/own_training.py"]:
+        for name in ["resumable.py", "programs/own_training.py"]:
             shutil.copy(ROOT / name, place)
         with np.load(ROOT / "datasets" / "mnist.npz") as mnist:
             few = {name: mnist[name][:3200] for name in mnist.files}
@@ -234,7 +234,25 @@ def test_own_training_is_killed_and_started_again_as_a_user_would(tmp_path):
     assert largest_difference(keras.models.load_model(results[1]), killed) == 0
 
 
-def test_own_training_has_at_most_30_lines_and_needs_checkpoint_py_only():
+def test_copied_alone_it_needs_nothing_of_this_project(tmp_path):
+    shutil.copy(ROOT / "resumable.py", tmp_path)
+    (tmp_path / "chinese.po").write_text("the reader's own file")
+    (tmp_path / "mine.py").write_text(
+        "import sys, resumable, keras, numpy as np\n"
+        "model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])\n"
+        "model.compile(loss='mse')\n"
+        "batches = resumable.Batches(np.ones((9, 2)), np.ones(9))\n"
+        "resumable.fit(model, batches, 'my run', epochs=2, verbose=0)\n"
+        "print('Going on after epoch 3.')\n"
+        "print([name for name in sys.modules if name in sys.argv[1:]])\n"
+    )
+    ours = [path.stem for path in ROOT.glob("*.py") if path.stem != "resumable"]
+    mine = python("mine.py", *ours, cwd=tmp_path, env={"LANG": "zh_CN.UTF-8"})
+    assert mine.communicate()[0] == "Going on after epoch 3.\n[]\n"
+    assert (tmp_path / "my run" / "newest.keras").exists()
+
+
+def test_own_training_has_at_most_30_lines_and_needs_resumable_py_only():
     text = (ROOT / "programs" / "own_training.py").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 30
     assert "import lesson" not in text and "import models" not in text
@@ -786,7 +804,7 @@ def change_a_byte(path, place):
 
 
 def damaged(folder, capsys):
-    path = checkpoint.newest_whole_file(folder)
+    path = resumable.newest_whole_file(folder)
     told = (
         f"{folder / 'newest.keras'} is damaged or missing: the epoch before it is used."
     )
@@ -877,11 +895,11 @@ def test_a_file_that_another_program_has_open_is_tried_for_a_second(
     (tmp_path / "new").write_text("new")
     monkeypatch.setattr(os, "replace", busy)
     if seconds < 1:
-        checkpoint.replace(tmp_path / "new", tmp_path / "newest")
+        resumable.replace(tmp_path / "new", tmp_path / "newest")
         assert (tmp_path / "newest").read_text() == "new"
     else:
         with pytest.raises(PermissionError):
-            checkpoint.replace(tmp_path / "new", tmp_path / "newest")
+            resumable.replace(tmp_path / "new", tmp_path / "newest")
         assert 0.9 < time.monotonic() - begin < 3
         assert (tmp_path / "new").read_text() == "new"
 

@@ -3,8 +3,8 @@
 Copy this file beside your program. In place of
 `model.fit(x, y, batch_size=32, epochs=40, callbacks=[...])` write
 
-    batches = checkpoint.Batches(x, y, batch_size=32, seed=7)
-    history = checkpoint.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
+    batches = resumable.Batches(x, y, batch_size=32, seed=7)
+    history = resumable.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
 
 Started again, the program goes on after the last epoch that was saved. newest.keras in
 the folder is an ordinary file of Keras with two more members: training.json has the
@@ -26,9 +26,6 @@ from typing import Any
 
 import keras
 import numpy as np
-
-if Path(__file__).with_name("chinese.po").exists():  # not beside your own program
-    import language  # noqa: F401  so that it can print in Chinese
 
 # What callbacks of Keras remember from epoch to epoch. (Their settings are in your
 # program.) A callback of your own needs two methods: `get_state` returns a dict that
