@@ -10,8 +10,8 @@ import shutil
 
 import lesson  # first: it starts TensorFlow without its messages
 import data
-import keras2
 import models
+from modelfile import keras2
 
 import keras
 import numpy as np
@@ -78,7 +78,7 @@ root = content.meta_graphs[0].object_graph_def.nodes[0]
 for layer in json.loads(root.user_object.metadata)["config"]["layers"]:
     lesson.note(f"{layer['class_name']}: {layer['config']['name']}")
 
-# keras2.py beside this lesson builds and compiles it, and does all of step 2.
+# `keras2.convert` builds and compiles it, and does all of step 2.
 converted_model = keras2.convert(model_folder)
 logits = converted_model.predict(x_test[:100], verbose=0)
 lesson.check_close("logits differ from TensorFlow 2.3 by", logits, reference["logits"])

@@ -1,8 +1,8 @@
 """Lesson 15: TensorFlow.js, the same model in a browser, and back
 
 The video promises that a saved model can move on to TensorFlow.js. Its converter does
-not start beside today's TensorFlow, but its format is simple: `tfjs.py` writes and
-reads it. With `--serve` you can draw a digit in a browser, and teach the model there.
+not start beside today's TensorFlow, but its format is simple: `modelfile.tfjs` writes
+and reads it. With `--serve` you can draw a digit, and teach the model in a browser.
 """
 
 import argparse
@@ -12,7 +12,8 @@ import sys
 import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
-import tfjs
+from modelfile import tfjs
+from programs import serve
 
 import keras
 
@@ -32,7 +33,7 @@ page = lesson.folder(__file__) / "web"
 
 # A port or a file that cannot be used is better found out now than after the training.
 if args.serve:
-    server = tfjs.page_server(page, args.serve)
+    server = serve.page_server(page, args.serve)
 if args.taught:
     try:
         taught_model = tfjs.load(args.taught)

@@ -8,7 +8,7 @@ asked for its predictions; what training needs is in docs/formats.md.
 import lesson  # first: it starts TensorFlow without its messages
 import data
 import models
-import tfjs
+from modelfile import tfjs
 
 import keras
 import numpy as np
@@ -79,7 +79,7 @@ lesson.check_close("the logits differ by", outputs["output_0"], logits)
 
 lesson.step(7, "TensorFlow.js: to predict in a browser")
 
-# Two files, model.json and weights.bin, written by tfjs.py: lesson 15.
+# Two files, model.json and weights.bin, written by modelfile.tfjs: lesson 15.
 web_folder = folder / "web"
 web_folder.mkdir(exist_ok=True)
 tfjs.save(model, web_folder)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import lesson
 import models
-import tfjs
+from modelfile import tfjs
 
 import h5py
 import keras

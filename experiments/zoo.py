@@ -6,8 +6,8 @@ as if by a new program that has the classes and functions of the model. What com
 compared with the model that was saved, trained further, and compared again. Lesson 5 is
 about it.
 
-TensorFlow.js is not here: our writer, tfjs.py, takes nothing but Dense layers one after the
-other. The batches come in the same order each time.
+TensorFlow.js is not here: our writer, modelfile.tfjs, takes nothing but Dense layers one
+after the other. The batches come in the same order each time.
 """
 
 import logging

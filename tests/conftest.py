@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 # What the tests look for is English, whatever the language of the system.
-os.environ["LESSONS_LANGUAGE"] = "en"
+os.environ["LESSONS_LANGUAGE"] = os.environ["LANGUAGE"] = "en"
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
@@ -61,7 +61,7 @@ SOURCES = [
     "chinese.po",
     "programs",
     "experiments",
-    "model_files",
+    "modelfile",
     "datasets",
     "web",
 ]
@@ -302,7 +302,7 @@ class ByLesson(LoadScopeScheduling):
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
             r"\[(\d\d)_|\[experiments\.(\w+)"
-            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(keras2|pages|what_is)",
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(modelfile|pages)",
             nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid

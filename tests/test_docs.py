@@ -118,7 +118,7 @@ def test_the_first_lines_save_and_load_and_nothing_warns(tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         exec(FIRST, names)
-    assert len(FIRST.splitlines()) == 6
+    assert len(FIRST.splitlines()) == 7  # one of them empty
     loaded_model = names["loaded_model"]
     x = np.ones((32, 784), "float32")
     assert (names["model"].predict(x) == loaded_model.predict(x)).all()
@@ -316,14 +316,14 @@ def test_each_page_says_first_whom_it_is_for_and_leads_back_to_the_readme():
 def test_every_package_that_is_imported_is_listed():
     listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.M)
     imported = set()
-    packages = "", "programs/", "experiments/", "model_files/"
+    packages = "", "programs/", "experiments/", "modelfile/"
     for path in [path for name in packages for path in ROOT.glob(f"{name}*.py")]:
         text = path.read_text(encoding="utf-8")
         imported |= set(re.findall(r"^ *(?:import|from) (\w+)", text, re.M))
     own = {path.stem for path in ROOT.glob("*.py")} | {
         "programs",
         "experiments",
-        "model_files",
+        "modelfile",
     }
     imported = {name.replace("google", "protobuf") for name in imported}
     packages = {

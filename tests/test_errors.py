@@ -13,10 +13,12 @@ from pathlib import Path
 import lesson  # noqa: F401  starts TensorFlow quietly
 import custom  # noqa: F401  for the table
 import data
-import keras2  # noqa: F401  for the table
 import models
-import tfjs  # noqa: F401  for the table
 from experiments import report, zoo_models
+from modelfile import (
+    keras2,  # noqa: F401  for the table
+    tfjs,  # noqa: F401  for the table
+)
 
 import keras
 import numpy as np

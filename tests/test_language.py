@@ -7,8 +7,6 @@ those that take long test_lesson_10.py, test_lesson_12.py and test_lesson_16.py.
 import argparse
 import ast
 import inspect
-import itertools
-import json
 import os
 import re
 import subprocess
@@ -17,10 +15,7 @@ import venv
 
 import lesson
 import language
-import what_is
 from experiments import report
-from model_files.description import Description
-from model_files.reader import Reader
 
 import polib
 import pytest
@@ -30,17 +25,15 @@ from rich.cells import cell_len
 CATALOGUE = polib.pofile(str(ROOT / "chinese.po"))
 PRINTED = [entry for entry in CATALOGUE if not entry.msgctxt]
 TERMS = re.findall(r"^(.+) = (.+)$", CATALOGUE.header, re.M)
-# what_is.py translates for itself: see the last tests here.
+# modelfile speaks Chinese itself: see test_modelfile_chinese.py.
 TRANSCRIPTS = sorted(
-    set((ROOT / "output").glob("*.txt")) - {ROOT / "output/what_is.txt"}
+    set((ROOT / "output").glob("*.txt")) - {ROOT / "output/modelfile.txt"}
 )
-MODEL_FILES = [ROOT / "what_is.py", *ROOT.glob("model_files/*.py")]
 # resumable.py is copied into other people's programs: it speaks English only.
 SOURCES = [
     *sorted(set(ROOT.glob("*.py")) - {ROOT / "resumable.py"}),
     *ROOT.glob("programs/*.py"),
     *ROOT.glob("experiments/*.py"),
-    *MODEL_FILES[1:],
 ]
 ARGPARSE = inspect.getsource(argparse)
 
@@ -75,7 +68,7 @@ def test_the_chinese_has_the_same_values():
 def test_no_sentence_is_taken_for_another_one():
     for entry in PRINTED:
         found = language.PLACEHOLDER.findall(entry.msgid)
-        one = {"{sentence}": "Predict."}  # a sentence of the catalogue
+        one = {"{sentence}": "Save the weights"}  # a sentence of the catalogue
         values = [one.get(place, f"v{number}") for number, place in enumerate(found)]
         english = language._with_values(entry.msgid, values)
         values = [language.entries().get(value, value) for value in values]
@@ -186,33 +179,6 @@ def test_every_sentence_that_a_source_prints_has_an_entry(path):
         and sentence not in known | NOT_SEEN
     ]
     assert missing == []
-
-
-def is_code(text):
-    """Return whether a text, with any values in it, is lines of Python."""
-    try:
-        ast.parse(text.replace("{}", "x") + (" pass" if text.endswith(":") else ""))
-    except SyntaxError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("path", MODEL_FILES, ids=lambda path: path.name)
-def test_every_sentence_about_a_model_file_has_an_entry(path):
-    nodes = list(ast.walk(ast.parse(path.read_bytes())))
-    pieces = [node.values for node in nodes if isinstance(node, ast.JoinedStr)]
-    docstrings = [node.value for node in nodes if isinstance(node, ast.Expr)]
-    others = {id(node) for node in [*itertools.chain(*pieces), *docstrings]}
-    literals = {as_in_catalogue(node) for node in nodes if id(node) not in others}
-    said = {
-        " ".join(text.split())
-        for text in literals - {None}
-        if re.search(r"[a-z]{2,} \(?[a-z]{2,}|^[A-Z{].*[a-z)}]\.$", text)
-        and not is_code(text)
-        and not text.startswith("python what_is.py ")  # a line to type
-    }
-    known = {plain(entry.msgid) for entry in PRINTED}
-    assert {s for s in said - known if language.translate(s) == s} == set()
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
@@ -450,108 +416,3 @@ def test_the_table_of_an_experiment_is_one_piece(capsys):
     printed = capsys.readouterr().out
     written = language.translate_output(printed)
     assert written == "   模型       相同\n   --------   ----\n   序贯模型   能\n\n"
-
-
-# A model file: what_is.py translates each sentence before it is laid out
-
-MODEL_FILE = "datasets/keras2/functional/model.h5"
-
-
-def what_is_says(*arguments):
-    """Run it as a user does, and return what it prints in Chinese."""
-    command = [sys.executable, "what_is.py", *arguments, "--language", "zh"]
-    finished = subprocess.run(
-        command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True
-    )
-    assert finished.stderr == ""
-    return finished.stdout
-
-
-def test_a_model_file_is_described_in_chinese_as_its_page_shows():
-    printed = what_is_says(MODEL_FILE)
-    said, _, to_type = printed.partition("请输入\n")
-    assert not_in_chinese(said) == []
-    assert not any(line.strip()[:1] in [*language.CLOSES] for line in said.splitlines())
-    assert max(map(cell_len, said.splitlines())) <= 88
-    english = (ROOT / "output/what_is.txt").read_text(encoding="utf-8")
-    assert to_type == english.partition("Type\n")[2]
-    page = (ROOT / "docs/zh/model-files.md").read_text(encoding="utf-8")
-    assert f"```text\n{printed}```" in page
-
-
-def test_what_programs_read_about_a_model_file_is_english():
-    about = json.loads(what_is_says(MODEL_FILE, "--json"))
-    assert about["what"] == "A whole model of Keras 2 in an HDF5 file, .h5."
-
-
-def shown_in_chinese(monkeypatch, capsys, said, result=()):
-    monkeypatch.setattr(language, "CHOSEN", "zh")
-    what_is.show(said, result)
-    return capsys.readouterr().out
-
-
-@pytest.fixture(scope="module")
-def reader():
-    one = Reader()
-    yield one
-    one.stop()
-
-
-@pytest.mark.parametrize(
-    "name, content, remedy",
-    [
-        ("model.h5", b"<!DOCTYPE html>", "找名为 Download 或 Raw 的链"),
-        ("empty.keras", b"", "里面什么也没有。请重新拷贝或下载。"),
-        ("cut.keras", b"PK\3\4", "文件被截断了，缺少结尾。"),
-    ],
-)
-def test_what_is_no_model_gets_its_remedy_in_chinese(
-    monkeypatch, capsys, tmp_path, reader, name, content, remedy
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / name).write_bytes(content)
-    said = shown_in_chinese(monkeypatch, capsys, reader.describe(name))
-    assert remedy in said
-    assert not_in_chinese(said.replace("Download 或 Raw", "")) == []
-
-
-def test_names_in_a_model_file_stay_though_the_catalogue_has_such_words(
-    monkeypatch, capsys
-):
-    about = Description("model", what="A folder.")
-    about.contents.append(
-        "Layers: functional (Functional), weights (Dense) and 3 more."
-    )
-    about.refuse("Arrays of a layer that its configuration does not have: sequential.")
-    for name, kind in [("sequential", "Sequential of 2 layers"), ("same", "Dense")]:
-        row = {"name": name, "kind": kind, "arrays": ["(3,)"], "parameters": 3}
-        about.layers.append(row)
-    said = shown_in_chinese(monkeypatch, capsys, about.clean())
-    assert "functional (Functional), weights (Dense) 等，另有 3 个" in said
-    assert "没有这个层：sequential。" in said
-    assert re.search(r"^sequential +Sequential（2 层） +\(3,\) +3$", said, re.M)
-    assert re.search(r"^same +Dense +\(3,\) +3$", said, re.M)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        [],
-        ["x", "--for", "4"],
-        ["x", "--convert", "x.h5"],
-        ["x", "--convert", "saved.keras"],
-        ["x", "--convert", "no folder/x.keras"],
-    ],
-    ids=" ".join,
-)
-def test_the_usage_of_what_is_is_chinese(monkeypatch, capsys, tmp_path, arguments):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "saved.keras").touch()
-    monkeypatch.setattr(sys, "argv", ["what_is.py", *arguments])
-    with pytest.raises(SystemExit):
-        what_is.arguments()
-    text = language.translate_output("".join(capsys.readouterr()))
-    assert not_in_chinese(re.sub(r"python what_is.py .*|no folder", "", text)) == []
-    assert "用法：" in text
-    assert "--help" in arguments or "what_is.py：错误：" in text

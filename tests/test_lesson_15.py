@@ -14,7 +14,8 @@ from base64 import b64encode
 
 import lesson
 import models
-import tfjs
+from modelfile import tfjs
+from programs import serve
 
 import keras
 import numpy as np
@@ -172,10 +173,10 @@ def test_a_port_that_is_taken_gets_one_sentence_before_the_training(shared_folde
 
 def test_a_second_server_on_the_same_port_is_refused(tmp_path):
     # On Windows, `allow_reuse_address` would let it take the port, silently.
-    with tfjs.page_server(tmp_path, 0) as first:
+    with serve.page_server(tmp_path, 0) as first:
         assert first.allow_reuse_address == (os.name == "posix")
         with pytest.raises(SystemExit, match=r"cannot be used: .* --serve 8001"):
-            tfjs.page_server(tmp_path, first.server_address[1])
+            serve.page_server(tmp_path, first.server_address[1])
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import math
 import re
 from pathlib import Path
 
-from model_files.arrays import shape_text
-from model_files.description import quoted, shorten, some
+from modelfile.arrays import shape_text
+from modelfile.description import quoted, shorten, some
+from modelfile.sentences import say
 
 # They draw random numbers, whose state no file of Keras has.
 RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
@@ -24,7 +25,7 @@ def parse(text):
         return json.loads(text)
     except RecursionError:
         raise ValueError(
-            "its JSON text is nested too deep: Keras writes none so"
+            say("its JSON text is nested too deep: Keras writes none so")
         ) from None
 
 
@@ -67,7 +68,7 @@ def layer_row(layer):
     kind = str(layer.get("class_name"))
     inner = layers_of(layer)
     if inner:
-        kind = f"{kind} of {len(inner)} layers"
+        kind = say("{} of {} layers", kind, len(inner))
     return {"name": str(name or layer.get("name")), "kind": kind}
 
 
@@ -77,7 +78,7 @@ def name_layers(about, model):
     # Of a layer with layers in it the class only: names are not translated.
     names = [f"{row['name']} ({row['kind'].partition(' ')[0]})" for row in rows]
     if names:
-        about.contents.append(f"Layers: {some(names, 6)}.")
+        about.contents.append(say("Layers: {}.", some(names, 6)))
 
 
 def add_layers(about, rows, data=False):
@@ -98,8 +99,10 @@ def add_layers(about, rows, data=False):
     about.facts["dtype"] = kinds
     if total:
         types = some(kinds, 3)
-        numbers = f"{total:,} numbers, {types}."
-        about.contents.append(numbers if data else f"{total:,} parameters, {types}.")
+        numbers = say("{} numbers, {}.", f"{total:,}", types)
+        about.contents.append(
+            numbers if data else say("{} parameters, {}.", f"{total:,}", types)
+        )
 
 
 def name_of(thing):
@@ -132,21 +135,23 @@ def add_training(about, training, steps, states):
         say_state(about, optimizer, steps, has_state)
     elif has_state and training:
         about.contents.append(
-            f"The state of an optimizer after {steps:,} steps (batches)."
+            say("The state of an optimizer after {} steps (batches).", f"{steps:,}")
         )
         about.problems.append(
-            "It does not say which optimizer that was, because the model had been saved as "
-            ".h5 before (lesson 3). load_model takes RMSprop, and skips the state."
+            say(
+                "It does not say which optimizer that was, because the model had been saved "
+                "as .h5 before (lesson 3). load_model takes RMSprop, and skips the state."
+            )
         )
 
 
 def say_compiled(about, training):
     """Say which loss a model was compiled with, and return the optimizer's name or None."""
     if not isinstance(training, dict) or not training:
-        about.contents.append("It was not compiled: no loss, no optimizer.")
+        about.contents.append(say("It was not compiled: no loss, no optimizer."))
         return None
     about.facts["loss"] = name_of(training.get("loss"))
-    about.contents.append(f"Loss: {about.facts['loss']}.")
+    about.contents.append(say("Loss: {}.", about.facts["loss"]))
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     if optimizer is None:
         return None
@@ -157,12 +162,22 @@ def say_compiled(about, training):
 def say_state(about, optimizer, steps, state):
     """Say whether the optimizer's state is there."""
     if steps == 0:
-        about.contents.append(f"Optimizer: {optimizer}; not a step of training so far.")
+        about.contents.append(
+            say("Optimizer: {}; not a step of training so far.", optimizer)
+        )
     elif state:
-        count = "1 step (batch)" if steps == 1 else f"{steps:,} steps (batches)"
-        about.contents.append(f"Optimizer: {optimizer}, with its state after {count}.")
+        count = (
+            say("1 step (batch)")
+            if steps == 1
+            else say("{} steps (batches)", f"{steps:,}")
+        )
+        about.contents.append(
+            say("Optimizer: {}, with its state after {}.", optimizer, count)
+        )
     else:
-        about.contents.append(f"Optimizer: {optimizer}; its state is not in the file.")
+        about.contents.append(
+            say("Optimizer: {}; its state is not in the file.", optimizer)
+        )
 
 
 def keras_names():
@@ -239,7 +254,7 @@ def operations(config):
 
 
 def cautions(config):
-    """Return sentences on what comes back otherwise, silently: see README, What survives."""
+    """Return sentences on what comes back otherwise, silently: see docs/formats.md."""
     found = []
     for part in parts(config):
         inner = part.get("config")
@@ -248,19 +263,28 @@ def cautions(config):
         name = shorten(inner.get("name"), 60)
         if inner.get("stateful") is True:
             found.append(
-                f"reset_state() of the layer {name} before a sequence begins: what a stateful "
-                "layer remembers is not in the file."
+                say(
+                    "reset_state() of the layer {} before a sequence begins: what a stateful "
+                    "layer remembers is not in the file.",
+                    name,
+                )
             )
         if inner.get("lora_rank"):
             found.append(
-                f"Its weights by get_weights() and set_weights(): LoRA of the layer {name} "
-                "does not go on training from this file."
+                say(
+                    "Its weights by get_weights() and set_weights(): LoRA of the layer {} does "
+                    "not continue training from this file.",
+                    name,
+                )
             )
         frozen = inner.get("trainable") is False and layers_of(part)
         if frozen and part.get("class_name") == "Sequential":
             found.append(
-                f"trainable = True for each layer of {name}, should it be unfrozen: for the "
-                "whole of it, it does nothing."
+                say(
+                    "trainable = True for each layer of {}, should it be unfrozen: for the whole "
+                    "of it, it does nothing.",
+                    name,
+                )
             )
     return found
 
@@ -275,25 +299,34 @@ def add_needs(about, config):
     own = sorted(name for name, package in names.items() if not package)
     about.facts["own_classes"] = own
     for package in sorted(set(names.values()) - {""}):
-        about.needs.append(f"The package {shorten(package, 60)} (pip install).")
+        about.needs.append(say("The package {} (pip install).", shorten(package, 60)))
     if own:
         about.needs.append(
-            f"Code that is not in the file: the class or function {some(own)}. Its name is "
-            "all that the file has. Import it from the program that made the model (lesson 4)."
+            say(
+                "Code that is not in the file: the class or function {}. Its name is all "
+                "that the file has. Import it from the program that made the model (lesson "
+                "4).",
+                some(own),
+            )
         )
     kinds = {part.get("class_name") for part in parts(config)}
     if kinds & {"Lambda", "__lambda__"}:
         about.facts["code_in_file"] = True
         about.needs.append(
-            "A Lambda layer: a piece of Python that is in the file, and can do anything to "
-            "your computer. Keras refuses it. Only if you wrote the file yourself, load "
-            "it with safe_mode=False."
+            say(
+                "A Lambda layer: a piece of Python that is in the file, and can do anything "
+                "to your computer. Keras refuses it. Only if you wrote the file yourself, "
+                "load it with safe_mode=False."
+            )
         )
     if "TFSMLayer" in kinds:
         about.facts["code_in_file"] = True
         about.needs.append(
-            "A SavedModel (TFSMLayer), which can write files when it is loaded. Keras "
-            "refuses it. Only if you wrote the file yourself, load it with safe_mode=False."
+            say(
+                "A SavedModel (TFSMLayer), which can write files when it is loaded. Keras "
+                "refuses it. Only if you wrote the file yourself, load it with "
+                "safe_mode=False."
+            )
         )
     return own
 
@@ -386,9 +419,9 @@ def weights_lines(path, build_optimizer):
 
 
 def convert_lines(path):
-    """Return a comment for a file that can go on training when it is converted."""
-    command = f"python what_is.py {quoted(path)} --convert NEW.keras"
-    return ["# To go on training:", f"# {command}"]
+    """Return a comment for a file that can continue training when it is converted."""
+    command = f"python -m modelfile {quoted(path)} --convert NEW.keras"
+    return ["# To continue training:", f"# {command}"]
 
 
 def build_lines():

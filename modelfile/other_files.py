@@ -4,11 +4,12 @@ import math
 import zipfile
 from pathlib import Path
 
-from model_files import keras_config as kc
-from model_files import zips
-from model_files.arrays import PIECE, Array, check_values, shape_text
-from model_files.description import quoted, shorten, some
-from model_files.not_models import head
+from modelfile import keras_config as kc
+from modelfile import zips
+from modelfile.arrays import PIECE, Array, check_values, shape_text
+from modelfile.description import quoted, shorten, some
+from modelfile.not_models import head
+from modelfile.sentences import say
 
 import numpy as np
 
@@ -20,25 +21,28 @@ def onnx_file(path, about):
     """An ONNX file. It has no mark of its own: the name says so."""
     if path.suffix != ".onnx":
         return False
-    about.is_a("onnx", "A model in the format ONNX, which many programs can run.")
+    about.is_a("onnx", say("A model in the format ONNX, which many programs can run."))
     try:
         import onnx  # noqa: PLC0415  an extra, from requirements-other.txt
     except ImportError:
         about.needs.append(
-            "To see what is in it: pip install -r requirements-other.txt"
+            say("To see what is in it: pip install -r requirements-other.txt")
         )
         return True
     if path.stat().st_size > MOST:
-        raise zips.RefusedError(f"It is larger than {MOST:,} bytes: not read.")
+        raise zips.RefusedError(
+            say("It is larger than {} bytes: not read.", f"{MOST:,}")
+        )
     model = onnx.load(path, load_external_data=False)
     if not model.graph.node:
-        raise ValueError("it has no operations")
-    writer = f"{model.producer_name or 'A program that is not named'} {model.producer_version}"
+        raise ValueError(say("it has no operations"))
+    writer = f"{model.producer_name} {model.producer_version}"
     writer = shorten(writer.removesuffix("None").strip(), 60)  # tf2onnx has no Git here
-    about.written_by.append(f"{writer}; it does not say when.")
+    writer = writer or say("A program that is not named")
+    about.written_by.append(say("{}; it does not say when.", writer))
     names = [node.op_type for node in model.graph.node]
     about.contents.append(
-        f"{len(names):,} operations: {some(dict.fromkeys(names), 8)}."
+        say("{} operations: {}.", f"{len(names):,}", some(dict.fromkeys(names), 8))
     )
     arrays = [onnx_array(onnx, tensor) for tensor in model.graph.initializer]
     kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
@@ -54,15 +58,20 @@ def onnx_file(path, about):
     ]
     if missing:
         about.refuse(
-            f"Its weights are missing: put {some(sorted(missing), 4)} beside it."
+            say("Its weights are missing: put {} beside it.", some(sorted(missing), 4))
         )
-    about.needs.append("The package onnxruntime, or another program for ONNX.")
+    about.needs.append(say("The package onnxruntime, or another program for ONNX."))
     strange = sorted(
         {o.domain for o in model.opset_import} - {"", "ai.onnx", "ai.onnx.ml"}
     )
     if strange:
-        about.needs.append(f"Operations that are not of ONNX: {some(strange, 4)}.")
-    about.can += ["Predict.", "Not go on training, and not become a Keras model again."]
+        about.needs.append(
+            say("Operations that are not of ONNX: {}.", some(strange, 4))
+        )
+    about.can += [
+        say("Predict."),
+        say("Not continue training, and not become a Keras model again."),
+    ]
     about.code = onnx_lines(path, model)
     return True
 
@@ -110,15 +119,20 @@ def numpy_arrays(path, about):
         return False
     about.is_a(
         "npz",
-        "NumPy arrays in a .npz file: data, or weights. A model, its layers and how they are "
-        "connected, is not in it.",
+        say(
+            "NumPy arrays in a .npz file: data, or weights. A model, its layers and how "
+            "they are connected, is not in it."
+        ),
     )
-    about.written_by.append("np.savez; the file does not say when.")
+    about.written_by.append(say("np.savez; the file does not say when."))
     with zips.opened(path) as archive:
         damaged = zips.damaged_part(archive)
         if damaged:
             about.refuse(
-                f"Damaged: {damaged} does not have its checksum. Take another copy."
+                say(
+                    "Damaged: {} does not have its checksum. Take another copy.",
+                    damaged,
+                )
             )
             return True
         arrays = []
@@ -134,8 +148,10 @@ def numpy_arrays(path, about):
         rows = [({"name": one.name, "kind": ""}, [one]) for one in arrays]
         kc.add_layers(about, rows, data=True)
         check_values(about, arrays)
-    about.needs.append("Only NumPy; and to predict, the program that builds the model.")
-    about.can.append("Give back its arrays.")
+    about.needs.append(
+        say("Only NumPy; and to predict, the program that builds the model.")
+    )
+    about.can.append(say("Give back its arrays."))
     about.code = [
         "import numpy as np",
         f"with np.load({quoted(path)}) as file:",
@@ -148,12 +164,14 @@ def numpy_array(path, about):
     """A `.npy` file: one array."""
     if not head(path).startswith(b"\x93NUMPY"):
         return False
-    about.is_a("npy", "One NumPy array in a .npy file: data, not a model.")
+    about.is_a("npy", say("One NumPy array in a .npy file: data, not a model."))
     with open(path, "rb") as file:
         array = numpy_header(path.name, file, path.stat().st_size, about)
-    about.written_by.append("np.save; the file does not say when.")
-    about.contents.append(f"{array.size:,} values, shape {array}, {array.dtype}.")
-    about.can.append("Give back its array.")
+    about.written_by.append(say("np.save; the file does not say when."))
+    about.contents.append(
+        say("{} values, shape {}, {}.", f"{array.size:,}", array, array.dtype)
+    )
+    about.can.append(say("Give back its array."))
     about.code = ["import numpy as np", f"array = np.load({quoted(path)})"]
     return True
 
@@ -164,12 +182,19 @@ def numpy_header(name, file, size, about):
     array = Array(name, shape, str(dtype))
     if dtype.hasobject:
         about.refuse(
-            f"{shorten(name, 60)} has Python objects in a pickle, which can be a program. It "
-            "was not opened, and np.load refuses it, too."
+            say(
+                "{} has Python objects in a pickle, which can be a program. It was not "
+                "opened, and np.load refuses it, too.",
+                shorten(name, 60),
+            )
         )
     elif array.size * dtype.itemsize + file.tell() != size:
         about.refuse(
-            f"{shorten(name, 60)} has the shape {array}, and its values are not there."
+            say(
+                "{} has the shape {}, and its values are not there.",
+                shorten(name, 60),
+                array,
+            )
         )
     return array
 

@@ -9,13 +9,13 @@ import json
 import multiprocessing
 import os
 
-from model_files.description import Description
+from modelfile import late
+from modelfile.description import Description
+from modelfile.sentences import Sentence, say
 
 SECONDS = 18  # for a file
 STARTING = 120  # seconds for the process, or TensorFlow in it, on a slow computer
 MEMORY = 900_000_000  # bytes, where the system can limit it (not on Windows)
-
-_asker = None  # in the process that reads: the connection to the one that asks
 
 
 class Reader:
@@ -25,7 +25,7 @@ class Reader:
         self.process = None
 
     def describe(self, path, seconds=SECONDS):
-        """Return what `model_files.describe` says, as a dict; None if there is no such file.
+        """Return what `kinds.describe` says, as a dict; None if there is no such file.
 
         Args:
             path: str.
@@ -38,17 +38,17 @@ class Reader:
         try:
             self._connection.send_bytes(json.dumps([os.getcwd(), path]).encode())
             while self._connection.poll(limit):
-                answer = json.loads(self._connection.recv_bytes())
+                answer = _unpacked(self._connection.recv_bytes())
                 if answer not in ("starting", "started"):
                     return answer
                 limit = STARTING if answer == "starting" else seconds
-            reason = f"Reading it was stopped after {limit} seconds"
+            reason = say("Reading it was stopped after {} seconds", limit)
         except (EOFError, OSError):
-            reason = "The library that reads such files crashes with it"
+            reason = say("The library that reads such files crashes with it")
         self.stop()
-        about = Description(path, what="It looks like a model file.")
+        about = Description(path, what=say("It looks like a model file."))
         about.refuse(
-            f"{reason}: it is damaged, or was made to do harm. Take another copy."
+            say("{}: it is damaged, or was made to do harm. Take another copy.", reason)
         )
         return about.clean()
 
@@ -67,24 +67,10 @@ class Reader:
         other.close()
 
 
-def import_tensorflow():
-    """Return TensorFlow, for whose import the process that reads gets more time."""
-    _say("starting")
-    import tensorflow  # noqa: PLC0415  it takes seconds, and few kinds of files need it
-
-    _say("started")
-    return tensorflow
-
-
-def _say(message):
-    if _asker is not None:
-        _asker.send_bytes(json.dumps(message).encode())
-
-
 def _read(connection):
     """Answer questions until the other side is gone. Runs in the process that reads."""
-    global _asker  # noqa: PLW0603
-    from model_files import describe  # noqa: PLC0415  it imports this module
+    # Only this process needs what it imports: the one that asks starts sooner.
+    from modelfile.kinds import describe  # noqa: PLC0415
 
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
@@ -94,8 +80,8 @@ def _read(connection):
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    _asker = connection
-    _say("started")
+    late.listener = lambda message: connection.send_bytes(_packed(message))
+    late.tell("started")
     while True:
         try:
             folder, path = json.loads(connection.recv_bytes())
@@ -106,4 +92,26 @@ def _read(connection):
             answer = describe(path).clean()
         except FileNotFoundError:
             answer = None
-        _say(answer)
+        connection.send_bytes(_packed(answer))
+
+
+def _packed(value):
+    """Return a value as JSON, which is safe to read wherever it comes from."""
+    return json.dumps(_plain(value)).encode()
+
+
+def _plain(value):
+    if isinstance(value, Sentence):
+        return {"template": value.template, "values": _plain(value.values)}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
+def _unpacked(content):
+    def revive(found):
+        if found.keys() == {"template", "values"}:
+            return Sentence(found["template"], *found["values"])
+        return found
+
+    return json.loads(content, object_hook=revive)

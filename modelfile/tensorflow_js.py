@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from model_files import keras_config as kc
-from model_files import zips
-from model_files.arrays import PIECE, Array, check_values
-from model_files.description import quoted, shorten, some
-from model_files.not_models import head
+from modelfile import keras_config as kc
+from modelfile import zips
+from modelfile.arrays import PIECE, Array, check_values
+from modelfile.description import quoted, shorten, some
+from modelfile.not_models import head
+from modelfile.sentences import say
 
 import numpy as np
 
@@ -22,13 +23,13 @@ def tensorflow_js(path, about):
         return False
     if file.stat().st_size > MOST:
         raise zips.RefusedError(
-            "It is a JSON text, and too large for a model: not read."
+            say("It is a JSON text, and too large for a model: not read.")
         )
     text = file.read_text(encoding="utf-8")
     if '"weightsManifest"' not in text and '"modelTopology"' not in text:
         return False
     about.path = file.as_posix()
-    about.is_a("tfjs", "A model for TensorFlow.js, which runs in a browser.")
+    about.is_a("tfjs", say("A model for TensorFlow.js, which runs in a browser."))
     described = kc.parse(text)
     topology = described["modelTopology"]
     say_writer(about, described)
@@ -37,20 +38,23 @@ def tensorflow_js(path, about):
         arrays += arrays_of(group, file.parent, about)
     if described.get("format") == "graph-model" or "node" in topology:
         about.is_a(
-            "tfjs.graph", "A graph model for TensorFlow.js: a computation, no layers."
+            "tfjs.graph",
+            say("A graph model for TensorFlow.js: a computation, no layers."),
         )
-        about.needs.append("A browser, and there tf.loadGraphModel.")
+        about.needs.append(say("A browser, and there tf.loadGraphModel."))
         about.can.append(
-            "Predict in a browser. In Python, nothing of this project loads it."
+            say("Predict in a browser. In Python, nothing of this project loads it.")
         )
         kc.add_layers(
             about, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
         )
     else:
-        about.is_a("tfjs", "A layers model for TensorFlow.js, which runs in a browser.")
+        about.is_a(
+            "tfjs", say("A layers model for TensorFlow.js, which runs in a browser.")
+        )
         # The official converter writes it inside of "model_config"; a browser does not.
         say_layers(about, topology.get("model_config", topology), arrays, file)
-    about.contents.append("No loss, no optimizer.")
+    about.contents.append(say("No loss, no optimizer."))
     check_values(about, arrays)
     return True
 
@@ -75,7 +79,10 @@ def say_writer(about, described):
     writers = [described.get(key) for key in ("generatedBy", "convertedBy")]
     writers = [shorten(writer, 60) for writer in writers if writer]
     about.written_by.append(
-        f"{some(writers) or 'A program that is not named'}; it does not say when."
+        say(
+            "{}; it does not say when.",
+            some(writers) or say("A program that is not named"),
+        )
     )
 
 
@@ -90,22 +97,28 @@ def say_layers(about, model, arrays, file):
     kc.add_layers(about, rows)
     if left:
         about.refuse(
-            f"Arrays of layers that its description does not have: {some(left, 4)}."
+            say(
+                "Arrays of layers that its description does not have: {}.",
+                some(left, 4),
+            )
         )
     about.needs.append(
-        "In a browser, tf.loadLayersModel. In Python, tfjs.py of this project."
+        say("In a browser, tf.loadLayersModel. In Python, modelfile.tfjs.")
     )
     others = sorted({str(layer.get("class_name")) for layer in layers} - {"Dense"})
     about.facts["dense"] = bool(layers) and not others
     if not about.facts["dense"]:
         about.can.append(
-            f"Predict in a browser. tfjs.py knows Dense layers, and not {some(others, 4)}."
+            say(
+                "Predict in a browser. modelfile.tfjs knows Dense layers, and not {}.",
+                some(others, 4),
+            )
         )
         return
-    about.can.append("Predict, in a browser and in Keras.")
-    about.can.append("Go on training in Keras, with a fresh optimizer.")
+    about.can.append(say("Predict, in a browser and in Keras."))
+    about.can.append(say("Continue training in Keras, with a fresh optimizer."))
     data = kc.data_lines(kc.input_shapes(model))
-    about.code = ["import tfjs  # of this project", *data[:1]]
+    about.code = ["from modelfile import tfjs", *data[:1]]
     about.code += [f"model = tfjs.load({quoted(file)})", *data[1:]]
     about.code += ["predictions = model.predict(x)"] if data else []
 
@@ -129,14 +142,20 @@ def arrays_of(group, folder, about):
         end += array.size * BYTES.get(stored, 0)
         arrays.append(array)
     if missing:
-        about.refuse(f"Its weights are missing: put {some(missing, 4)} beside it.")
+        about.refuse(
+            say("Its weights are missing: put {} beside it.", some(missing, 4))
+        )
         return arrays
     size = sum(file.stat().st_size for file in files)
     known = all(array.dtype in BYTES for array in arrays)
     if known and size != end:
         about.refuse(
-            f"Its weights should be {end:,} bytes, and {size:,} are there: the file was cut, "
-            "or is of another model."
+            say(
+                "Its weights should be {} bytes, and {} are there: the file was cut, or is "
+                "of another model.",
+                f"{end:,}",
+                f"{size:,}",
+            )
         )
         for array in arrays:
             array.values = None

@@ -1,4 +1,4 @@
-"""Keras models for TensorFlow.js, and back; and a server for the page that uses them.
+"""Keras models for TensorFlow.js, and back.
 
 TensorFlow.js keeps a layers model in two files: a JSON file, usually `model.json`,
 which says what the layers are, in the words of Keras 2, and a file of the weights'
@@ -11,12 +11,11 @@ The format: https://github.com/tensorflow/tfjs/tree/master/tfjs-converter, and
 `LayersModel.save` in https://js.tensorflow.org/api/latest/.
 """
 
-import functools
-import http.server
 import json
-import os
-import sys
 from pathlib import Path
+
+from modelfile.description import reason_of
+from modelfile.sentences import say
 
 import keras
 import numpy as np
@@ -98,10 +97,15 @@ def load(path):
         model = _model_without_weights(description["modelTopology"])
         _load_weights(model, description["weightsManifest"], path.parent)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        reason = f"there is no {error}" if isinstance(error, KeyError) else error
+        reason = reason_of(error)
+        if isinstance(error, KeyError):
+            reason = say("there is no {}", error)
         raise ValueError(
-            f"{path} cannot be loaded as a TensorFlow.js layers model of Dense layers: "
-            f"{reason}."
+            say(
+                "{} cannot be loaded as a TensorFlow.js layers model of Dense layers: {}.",
+                path,
+                reason,
+            )
         ) from error
     return model
 
@@ -113,7 +117,8 @@ def _model_without_weights(topology):
     for layer in layers:
         if layer["class_name"] != "Dense":
             name = layer["config"]["name"]
-            raise ValueError(f"layer {name!r} is a {layer['class_name']}")
+            kind = layer["class_name"]
+            raise ValueError(say("layer {} is a {}", repr(name), kind))
     features = layers[0]["config"]["batch_input_shape"][1:]
     model = keras.Sequential([keras.Input(features)])
     for layer in layers:
@@ -136,14 +141,16 @@ def _load_weights(model, manifest, folder):
         for weight in group["weights"]:
             name, shape = weight["name"], weight["shape"]
             if weight["dtype"] != "float32" or "quantization" in weight:
-                raise ValueError(f"weight {name!r} is not stored as float32")
+                raise ValueError(say("weight {} is not stored as float32", f"{name!r}"))
             size = int(np.prod(shape))
             missing.pop(name).assign(values[:size].reshape(shape))
             values = values[size:]
         if values.size:
-            raise ValueError(f"{values.size} numbers too many in {group['paths']}")
+            raise ValueError(
+                say("{} numbers too many in {}", values.size, group["paths"])
+            )
     if missing:
-        raise ValueError(f"no values for {', '.join(missing)}")
+        raise ValueError(say("no values for {}", ", ".join(missing)))
 
 
 def _named_weights(layer):
@@ -165,7 +172,7 @@ def _stack_of_dense_layers(model):
             _require_plain_dense(layer)
             layers.append(layer)
     if not layers:
-        raise ValueError(f"Model {model.name!r} has no layers.")
+        raise ValueError(say("Model {} has no layers.", f"{model.name!r}"))
 
     # A model may call its layers in any way, and do more. So it is tried.
     features = layers[0].kernel.shape[0]
@@ -180,58 +187,32 @@ def _stack_of_dense_layers(model):
     if not is_stack:
         names = ", ".join(layer.name for layer in layers)
         raise ValueError(
-            f"Model {model.name!r} does something else than call its layers one after "
-            f"another: {names}."
+            say(
+                "Model {} does something else than call its layers one after another: {}.",
+                f"{model.name!r}",
+                names,
+            )
         )
     return layers
 
 
 def _require_plain_dense(layer):
     """Raise ValueError if a layer is not a Dense layer that can be written."""
-    who = f"Layer {layer.name!r}"
+    who = say("Layer {}", repr(layer.name))
     if type(layer) is not keras.layers.Dense:
         kind = type(layer).__name__
-        raise ValueError(f"{who} is a {kind}; only Dense layers can be written.")
+        raise ValueError(
+            say("{} is a {}; only Dense layers can be written.", who, kind)
+        )
     if not layer.built:
-        raise ValueError(f"{who} has no weights yet; call the model once.")
+        raise ValueError(say("{} has no weights yet; call the model once.", who))
     config = layer.get_config()
     if config["activation"] not in ACTIVATIONS:
         known = ", ".join(ACTIVATIONS)
-        raise ValueError(f"{who} has an activation that is none of {known}.")
+        raise ValueError(say("{} has an activation that is none of {}.", who, known))
     plain = keras.layers.Dense(**_written_config(layer)).get_config()
     for key, value in config.items():
         if value != plain.get(key) and "initializer" not in key:
-            raise ValueError(f"{who} has a setting that cannot be written: {key}.")
-
-
-class _PageServer(http.server.ThreadingHTTPServer):
-    # On Windows, True would let a second server take the same port, silently.
-    allow_reuse_address = os.name == "posix"
-
-
-class _QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass  # a line for each request would bury what the lesson prints
-
-
-def page_server(folder, port):
-    """Return a server of a folder's files, for browsers of this computer only.
-
-    Args:
-        folder: the folder; it may come into being later.
-        port: the port of 127.0.0.1.
-
-    Returns:
-        http.server.ThreadingHTTPServer: it has the port; `serve_forever` starts it.
-
-    Raises:
-        SystemExit: the port is taken, or must not be used.
-    """
-    handler = functools.partial(_QuietHandler, directory=folder)
-    try:
-        return _PageServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        sys.exit(
-            f"Port {port} cannot be used: {error.strerror}. "
-            "Choose another one: --serve 8001"
-        )
+            raise ValueError(
+                say("{} has a setting that cannot be written: {}.", who, key)
+            )

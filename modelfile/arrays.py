@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from model_files.description import some
+from modelfile.description import some
+from modelfile.sentences import say
 
 import numpy as np
 
@@ -50,17 +51,24 @@ def check_values(about, arrays):
             left -= piece.nbytes
             if left < 0:
                 about.problems.append(
-                    f"Only the first {VALUES_READ:,} bytes of numbers were looked at."
+                    say(
+                        "Only the first {} bytes of numbers were looked at.",
+                        f"{VALUES_READ:,}",
+                    )
                 )
                 return
             if not np.isfinite(piece).all():
                 bad.append(array.name)
                 break
     if bad:
-        what = "an array" if len(bad) == 1 else f"{len(bad)} arrays"
+        what = say("an array") if len(bad) == 1 else say("{} arrays", len(bad))
         about.refuse(
-            f"NaN or infinite numbers in {what}: {some(bad, 4)}. The model predicts "
-            "nothing with them: take a file from before the loss became NaN."
+            say(
+                "NaN or infinite numbers in {}: {}. The model predicts nothing with them: "
+                "take a file from before the loss became NaN.",
+                what,
+                some(bad, 4),
+            )
         )
 
 

@@ -1,9 +1,10 @@
 """The kinds of `.h5` files: a whole model of Keras 2 or 3, weights of Keras 2, anything."""
 
-from model_files import hdf5, older
-from model_files import keras_config as kc
-from model_files.arrays import check_values
-from model_files.description import quoted, shorten, some
+from modelfile import hdf5, older
+from modelfile import keras_config as kc
+from modelfile.arrays import check_values
+from modelfile.description import quoted, shorten, some
+from modelfile.sentences import say
 
 import h5py
 
@@ -25,7 +26,7 @@ def h5_model(path, about):
     with h5py.File(path) as file:
         if "model_config" not in file.attrs:
             return False
-        about.is_a("h5", "A whole model in an HDF5 file, .h5.")
+        about.is_a("h5", say("A whole model in an HDF5 file, .h5."))
         arrays = hdf5.arrays_in(file, about)
         group = file.get("model_weights", file)
         say_writer(about, file, group)
@@ -40,14 +41,16 @@ def h5_model(path, about):
         own = kc.add_needs(about, [config, training])
         if not kc.layers_of(config):
             about.needs.append(
-                "A class that builds its layers in from_config, or loading fails (lesson 4)."
+                say(
+                    "A class that builds its layers in from_config, or loading fails (lesson 4)."
+                )
             )
         older.say_versions(about, config)
         about.needs += kc.cautions(config)
         say_what_keras_3_can(about, path, config, own)
     else:
         own = kc.add_needs(about, config)
-        about.is_a("keras2.h5", "A whole model of Keras 2 in an HDF5 file, .h5.")
+        about.is_a("keras2.h5", say("A whole model of Keras 2 in an HDF5 file, .h5."))
         say_what_keras_2_can(about, path, own, kc.input_shapes(config))
     return True
 
@@ -57,34 +60,47 @@ def say_what_keras_3_can(about, path, config, own):
     operations = kc.operations(config)
     if operations:
         about.needs.append(
-            f"Your program, to build the same model: load_model does not find {some(operations)}"
-            ", an operation between its layers, in an .h5 file."
-        )
-        about.can.append("Predict and be trained, in a model that your program builds.")
-        about.code = kc.weights_lines(path, build_optimizer=False)
-        return
-    about.can.append("Predict, if you trust it." if trust(about) else "Predict.")
-    if about.facts.get("loss") in SHORT_NAMES:
-        about.needs.append(
-            "compile=False when it is loaded: Keras does not find the short name of its loss, "
-            f"{about.facts['loss']}, which a .keras file may have."
+            say(
+                "Your program, to build the same model: load_model does not find {}, an "
+                "operation between its layers, in an .h5 file.",
+                some(operations),
+            )
         )
         about.can.append(
-            "Go on training, compiled again: model.compile(...), then lesson 3."
+            say("Predict and be trained, in a model that your program builds.")
+        )
+        about.code = kc.weights_lines(path, build_optimizer=False)
+        return
+    about.can.append(
+        say("Predict, if you trust it.") if trust(about) else say("Predict.")
+    )
+    if about.facts.get("loss") in SHORT_NAMES:
+        about.needs.append(
+            say(
+                "compile=False when it is loaded: Keras does not find the short name of its "
+                "loss, {}, which a .keras file may have.",
+                about.facts["loss"],
+            )
+        )
+        about.can.append(
+            say("Continue training, compiled again: model.compile(...), then lesson 3.")
         )
         about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
         return
     if not about.facts["optimizer_state"]:
         about.can.append(
-            "Go on training, with a fresh optimizer."
+            say("Continue training, with a fresh optimizer.")
             if "optimizer" in about.facts
-            else "Go on training, after model.compile(...)."
+            else say("Continue training, after model.compile(...).")
         )
         about.code = kc.load_lines(path, own, shapes, trust(about))
         return
     about.can.append(
-        "Go on training as if never interrupted: its optimizer's state has to be given by "
-        "hand, as the lines below do. A .keras file gives it back by itself: --convert."
+        say(
+            "Continue training as if never interrupted: its optimizer's state has to be "
+            "given by hand, as the lines below do. A .keras file gives it back by "
+            "itself: --convert."
+        )
     )
     by_hand = STATE_BY_HAND.format(path=quoted(path)).splitlines()
     about.code = [
@@ -95,18 +111,26 @@ def say_what_keras_3_can(about, path, config, own):
 
 def say_what_keras_2_can(about, path, own, shapes):
     about.needs.append(
-        "compile=False when it is loaded: Keras 3 does not understand how Keras 2 wrote "
-        "losses and optimizers."
+        say(
+            "compile=False when it is loaded: Keras 3 does not understand how Keras 2 "
+            "wrote losses and optimizers."
+        )
     )
     about.can.append(
-        "Predict, with the lines below. If they fail, --convert says what is in the way."
+        say(
+            "Predict, with the lines below. If they fail, --convert says what is in the "
+            "way."
+        )
     )
     if about.facts["optimizer_state"]:
         about.can.append(
-            "Go on training where it stopped, after it is converted: see the last line below."
+            say(
+                "Continue training where it stopped, after it is converted: see the last line "
+                "below."
+            )
         )
     else:
-        about.can.append("Go on training, with a fresh optimizer.")
+        about.can.append(say("Continue training, with a fresh optimizer."))
     about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
     about.code += kc.convert_lines(path)
 
@@ -124,21 +148,23 @@ def h5_weights(path, about):
             return False
         about.is_a(
             "keras2.weights",
-            "The weights of a model of Keras 2 in an HDF5 file, .h5. The model itself, its "
-            "layers and how they are connected, is not in it.",
+            say(
+                "The weights of a model of Keras 2 in an HDF5 file, .h5. The model itself, "
+                "its layers and how they are connected, is not in it."
+            ),
         )
         arrays = hdf5.arrays_in(file, about)
         say_writer(about, file, file)
         add_layers(about, file, arrays, [])
         check_values(about, list(arrays.values()))
-    about.contents.append("No optimizer's state.")
+    about.contents.append(say("No optimizer's state."))
     about.facts["checksums"] = False
     about.needs.append(
-        "Your program, to build the model with the same layers in the same order."
+        say("Your program, to build the model with the same layers in the same order.")
     )
     about.can += [
-        "Predict, in a model that your program builds.",
-        "Go on training, with a fresh optimizer.",
+        say("Predict, in a model that your program builds."),
+        say("Continue training, with a fresh optimizer."),
     ]
     path = about.renamed(path, ".h5", ".weights.h5")
     about.code = kc.weights_lines(path, build_optimizer=False)
@@ -153,11 +179,13 @@ def other_hdf5(path, about):
         names = list(file)[:1000]
     if names:
         about.refuse(
-            "It has no model of Keras and no weights. "
-            f"At its top it has: {some(names, 6)}."
+            say(
+                "It has no model of Keras and no weights. At its top it has: {}.",
+                some(names, 6),
+            )
         )
     else:
-        about.refuse("Nothing is in it.")
+        about.refuse(say("Nothing is in it."))
     return True
 
 
@@ -172,7 +200,11 @@ def say_writer(about, file, group):
     about.facts.update(keras_version=version, backend=backend)
     where = {"tensorflow": "TensorFlow"}.get(backend, backend)
     about.written_by.append(
-        f"Keras {shorten(version, 20)} on {shorten(where, 20)}; it does not say when."
+        say(
+            "Keras {} on {}; it does not say when.",
+            shorten(version, 20),
+            shorten(where, 20),
+        )
     )
 
 
@@ -186,13 +218,15 @@ def add_layers(about, group, arrays, layers):
             rows[name] = ({"name": name, "kind": ""}, [])
             if layers and weights:
                 about.refuse(
-                    f"Arrays of a layer that its configuration does not have: "
-                    f"{shorten(name, 60)}."
+                    say(
+                        "Arrays of a layer that its configuration does not have: {}.",
+                        shorten(name, 60),
+                    )
                 )
         for weight in weights:
             array = arrays.get(f"{prefix}{name}/{weight}")
             if array is None:
-                about.refuse(f"The array {shorten(weight, 80)} is missing.")
+                about.refuse(say("The array {} is missing.", shorten(weight, 80)))
             else:
                 rows[name][1].append(array)
     kc.add_layers(about, list(rows.values()))

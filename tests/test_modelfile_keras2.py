@@ -1,4 +1,4 @@
-"""keras2.py: real files of Keras 2, their predictions, and how their training goes on.
+"""modelfile.keras2: real files of Keras 2, their predictions, and how their training goes on.
 
 Of TensorFlow 2.3: datasets/keras2. What is newer is written here by tf_keras 2.21, in a
 process of its own. By hand, the same models were also tried with files of TensorFlow 2.0,
@@ -13,8 +13,8 @@ import sys
 
 import lesson
 import data
-import keras2
 import models
+from modelfile import keras2
 
 import h5py
 import keras
@@ -257,7 +257,7 @@ def test_an_optimizer_that_computes_otherwise_today_is_warned_of(newer):
 
 
 def test_it_is_a_program_too(newer, tmp_path):
-    command = [sys.executable, keras2.__file__, newer / "cnn_adam/model.h5"]
+    command = [sys.executable, "-m", "modelfile.keras2", newer / "cnn_adam/model.h5"]
     finished = subprocess.run([*command, tmp_path / "new.keras"], check=False)
     assert finished.returncode == 0
     assert keras.models.load_model(tmp_path / "new.keras").optimizer.iterations == 8

@@ -5,19 +5,16 @@ import json
 import re
 import zipfile
 
-from model_files import hdf5, older, zips
-from model_files import keras_config as kc
-from model_files.arrays import check_values
-from model_files.description import shorten, some
+from modelfile import hdf5, older, zips
+from modelfile import keras_config as kc
+from modelfile.arrays import check_values
+from modelfile.description import shorten, some
+from modelfile.sentences import say
 
 import h5py
 
 TEXT = 64_000_000  # bytes of a configuration
 IN_MEMORY = 500_000_000  # bytes of the weights in a .keras file
-WHAT_WEIGHTS = (
-    "The weights of a model, in a .weights.h5 file of Keras {}. The model itself, its layers "
-    "and how they are connected, is not in it."
-)
 
 
 def keras_file(path, about):
@@ -27,7 +24,7 @@ def keras_file(path, about):
     with zipfile.ZipFile(path) as archive:
         if "config.json" not in archive.namelist():
             return False
-    about.is_a("keras", "A whole model in the format of Keras, .keras.")
+    about.is_a("keras", say("A whole model in the format of Keras, .keras."))
     with zips.opened(path) as archive:
         config = read_parts(archive, about)
     path = about.renamed(path, ".keras")
@@ -43,7 +40,7 @@ def keras_file(path, about):
     about.code = kc.load_lines(path, own, kc.input_shapes(config), trust)
     if '"mixed_float16"' in json.dumps(config):
         about.needs.append(
-            "The policy mixed_float16, or its optimizer's state is skipped."
+            say("The policy mixed_float16, or its optimizer's state is skipped.")
         )
         about.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
     return True
@@ -54,14 +51,17 @@ def read_parts(archive, about):
     damaged = zips.damaged_part(archive)
     if damaged:
         about.refuse(
-            f"Damaged: {damaged} does not have its checksum. Take another copy. (Keras does "
-            "not always notice it.)"
+            say(
+                "Damaged: {} does not have its checksum. Take another copy. (Keras does not "
+                "always notice it.)",
+                damaged,
+            )
         )
     names = archive.namelist()
     if {"training.json", "training.npz"} <= set(names):
-        about.facts["checkpoint_py"] = True
+        about.facts["resumable_py"] = True
         about.contents.append(
-            "Written by resumable.py, to resume the training exactly."
+            say("Written by resumable.py, to resume the training exactly.")
         )
     if "metadata.json" in names:
         say_writer(about, kc.parse(zips.read(archive, "metadata.json", TEXT)))
@@ -70,7 +70,7 @@ def read_parts(archive, about):
     if damaged or not has_readable_weights(archive, about):
         kc.name_layers(about, config)
         optimizer = kc.say_compiled(about, training)
-        about.contents += [f"Optimizer: {optimizer}."] if optimizer else []
+        about.contents += [say("Optimizer: {}.", optimizer)] if optimizer else []
         about.facts["optimizer_state"] = None
         return config
     with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
@@ -85,7 +85,12 @@ def say_writer(about, metadata):
     version = str(metadata.get("keras_version"))
     day, _, time = str(metadata.get("date_saved")).partition("@")
     about.written_by.append(
-        f"Keras {shorten(version, 20)}, on {shorten(day, 20)} at {shorten(time, 20) or '?'}."
+        say(
+            "Keras {}, on {} at {}.",
+            shorten(version, 20),
+            shorten(day, 20),
+            shorten(time, 20) or "?",
+        )
     )
     about.facts.update(keras_version=version, date_saved=f"{day} at {time}")
 
@@ -93,76 +98,99 @@ def say_writer(about, metadata):
 def has_readable_weights(archive, about):
     """Return whether the weights are there and can be read at once; if not, say so."""
     if "model.weights.h5" not in archive.namelist():
-        about.refuse("It has no weights: model.weights.h5 is missing in it.")
+        about.refuse(say("It has no weights: model.weights.h5 is missing in it."))
         return False
     if archive.getinfo("model.weights.h5").file_size > IN_MEMORY:
         about.problems.append(
-            f"Not looked at: its weights, which take more than {IN_MEMORY:,} bytes."
+            say(
+                "Not looked at: its weights, which take more than {} bytes.",
+                f"{IN_MEMORY:,}",
+            )
         )
         return False
     return True
 
 
 def say_what_keras_2_files_can(about, path):
-    about.is_a("keras2.keras", "A whole model in a .keras file of Keras 2.")
+    about.is_a("keras2.keras", say("A whole model in a .keras file of Keras 2."))
     about.needs.append(
-        "Your program, to build the same model: Keras 3 refuses most .keras files of Keras 2, "
-        "and load_weights takes the weights out of them."
+        say(
+            "Your program, to build the same model: Keras 3 refuses most .keras files of "
+            "Keras 2, and load_weights takes the weights out of them."
+        )
     )
     about.can += [
-        "Predict, in a model that your program builds.",
-        "Go on training, with a fresh optimizer.",
+        say("Predict, in a model that your program builds."),
+        say("Continue training, with a fresh optimizer."),
     ]
     about.code = kc.weights_lines(path, build_optimizer=False)
 
 
 def say_what_models_can(about, config, cautions):
     unsafe = about.facts.get("code_in_file")
-    about.can.append("Predict, if you trust it." if unsafe else "Predict.")
+    about.can.append(say("Predict, if you trust it.") if unsafe else say("Predict."))
     random = kc.random_layers(config)
-    if about.facts.get("checkpoint_py"):
+    if about.facts.get("resumable_py"):
         about.can.append(
-            "Go on training to the last bit, by resumable.fit in the program that wrote it."
+            say(
+                "Continue training to the last bit, by resumable.fit in the program that wrote "
+                "it."
+            )
         )
     elif "optimizer" not in about.facts and about.facts["optimizer_state"]:
         about.can.append(
-            "Go on training: model.compile(...) with the optimizer that it had, then "
-            "model.optimizer.build(model.trainable_variables) and model.load_weights(...) "
-            "of this file."
+            say(
+                "Continue training: model.compile(...) with the optimizer that it had, then "
+                "model.optimizer.build(model.trainable_variables) and "
+                "model.load_weights(...) of this file."
+            )
         )
     elif "optimizer" not in about.facts:
-        about.can.append("Go on training, after model.compile(...).")
+        about.can.append(say("Continue training, after model.compile(...)."))
     elif not about.facts["optimizer_state"]:
-        about.can.append("Go on training, with a fresh optimizer.")
+        about.can.append(say("Continue training, with a fresh optimizer."))
     elif random:
         about.can.append(
-            "Go on training with its optimizer's state, but not to the last bit: the "
-            f"random numbers of {some(random, 4)} are not in the file (lesson 9)."
+            say(
+                "Continue training with its optimizer's state, but not to the last bit: the "
+                "random numbers of {} are not in the file (lesson 9).",
+                some(random, 4),
+            )
         )
     elif cautions:
         about.can.append(
-            "Go on training with its optimizer's state; see what it needs."
+            say("Continue training with its optimizer's state; see what it needs.")
         )
     else:
         about.can.append(
-            "Go on training as if never interrupted, to the last bit, if the data come in "
-            "the same order. (For a few kinds of models not: README, What survives.)"
+            say(
+                "Continue training as if never interrupted, to the last bit, if the data come "
+                "in the same order. (For a few kinds of models not: docs/formats.md.)"
+            )
         )
+
+
+def what_weights(version):
+    return say(
+        "The weights of a model, in a .weights.h5 file of Keras {}. The model itself, its "
+        "layers and how they are connected, is not in it.",
+        version,
+    )
 
 
 def weights_file(path, about):
     """A `.weights.h5` file of Keras 3."""
     if not hdf5.is_hdf5(path):
         return False
-    about.is_a("hdf5", "An HDF5 file, as .h5 and .weights.h5 are.")
+    about.is_a("hdf5", say("An HDF5 file, as .h5 and .weights.h5 are."))
     with h5py.File(path) as file:
         if not has_weights_of_keras_3(file):
             return False
-        about.is_a("weights.h5", WHAT_WEIGHTS.format(3))
+        about.is_a("weights.h5", what_weights(3))
         arrays = hdf5.arrays_in(file, about)
         if not arrays:
             about.refuse(
-                "No array is in it. (Is it one of several, with a .weights.json?)"
+                say("No array is in it. (Is it one of several, with a .weights.json?)")
             )
         kc.add_layers(about, rows_by_group(file, arrays))
         steps, states = optimizer_in_weights(file, arrays)
@@ -170,24 +198,27 @@ def weights_file(path, about):
         has_names = "vars" in file and "name" in file["vars"].attrs
         rate = arrays.get("optimizer/vars/1")
         if steps is not None and not has_names and (rate is None or rate.shape != ()):
-            about.what = WHAT_WEIGHTS.format(2)
+            about.what = what_weights(2)
             about.contents.append(
-                "Its optimizer's state is of Keras 2: Keras 3 skips it."
+                say("Its optimizer's state is of Keras 2: Keras 3 skips it.")
             )
             steps, states = None, 0
         elif steps is None:
-            about.contents.append("No optimizer's state.")
+            about.contents.append(say("No optimizer's state."))
         else:
-            name = (
-                hdf5.text(file["optimizer/vars"], "name")
-                or "its name is not in the file"
+            name = hdf5.text(file["optimizer/vars"], "name") or say(
+                "its name is not in the file"
             )
             kc.say_state(about, re.sub(r"_\d+$", "", name), steps, states > 0)
         about.facts.update(steps=steps, optimizer_state=states > 0)
         check_values(about, list(arrays.values()))
     about.facts.update(checksums=False, needs_keras=0)
-    about.written_by.append("The file does not say which version of Keras, nor when.")
-    about.needs.append("Your program, to build the same model. Any Keras 3 reads it.")
+    about.written_by.append(
+        say("The file does not say which version of Keras, nor when.")
+    )
+    about.needs.append(
+        say("Your program, to build the same model. Any Keras 3 reads it.")
+    )
     path = about.renamed(path, ".weights.h5")
     say_what_weights_can(about, path, steps is not None)
     return True
@@ -214,35 +245,42 @@ def sharded_weights(path, about):
         return False
     about.path = path.as_posix()
     about.is_a(
-        "weights.json", "The list of several files that have the weights of one model."
+        "weights.json",
+        say("The list of several files that have the weights of one model."),
     )
     if path.stat().st_size > TEXT:
-        raise zips.RefusedError("It is too large for such a list: not read.")
+        raise zips.RefusedError(say("It is too large for such a list: not read."))
     parts = kc.parse(path.read_text(encoding="utf-8"))["weight_map"]
     files = sorted({name for names in parts.values() for name in names})
-    about.written_by.append("Keras 3; the file does not say which version, nor when.")
-    about.contents.append(f"{len(files)} files: {some(files)}.")
+    about.written_by.append(
+        say("Keras 3; the file does not say which version, nor when.")
+    )
+    about.contents.append(say("{} files: {}.", len(files), some(files)))
     missing = [
         n for n in files if "/" in n or "\\" in n or not (path.parent / n).is_file()
     ]
     if missing:
-        about.refuse(f"Not beside it: {some(missing)}. All files belong together.")
+        about.refuse(
+            say("Not beside it: {}. All files belong together.", some(missing))
+        )
     about.needs.append(
-        "Your program, to build the same model; all files in one folder."
+        say("Your program, to build the same model; all files in one folder.")
     )
     say_what_weights_can(about, path, "/optimizer/vars" in parts)
     return True
 
 
 def say_what_weights_can(about, path, has_optimizer):
-    about.can.append("Predict, in a model that your program builds.")
+    about.can.append(say("Predict, in a model that your program builds."))
     if has_optimizer:
         about.can.append(
-            "Go on training as if never interrupted, if its optimizer is built before the "
-            "weights are loaded (the line with optimizer.build)."
+            say(
+                "Continue training as if never interrupted, if its optimizer is built before "
+                "the weights are loaded (the line with optimizer.build)."
+            )
         )
     else:
-        about.can.append("Go on training, with a fresh optimizer.")
+        about.can.append(say("Continue training, with a fresh optimizer."))
     about.code = kc.weights_lines(path, build_optimizer=has_optimizer)
 
 
@@ -265,8 +303,10 @@ def rows_of_weights(file, arrays, config, about):
         rows.append((kc.layer_row(layer), [arrays[name] for name in mine]))
     if strangers:
         about.refuse(
-            "Arrays of layers that its configuration does not have: "
-            f"{some(sorted(strangers), 4)}."
+            say(
+                "Arrays of layers that its configuration does not have: {}.",
+                some(sorted(strangers), 4),
+            )
         )
     return rows
 
@@ -287,7 +327,7 @@ def rows_by_group(file, arrays):
     rows = []
     for group, inside in sorted(groups.items()):
         name = hdf5.text(file[group], "name") if group else None
-        path = group.removesuffix("/vars") or "(the model itself)"
+        path = group.removesuffix("/vars") or say("(the model itself)")
         row = {"name": f"{name} ({path})" if name else path, "kind": ""}
         rows.append((row, inside))
     return rows

@@ -1,8 +1,9 @@
 """What is said about a file: the parts of the answer, and how a name is made safe to print."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from modelfile.sentences import Sentence, say
 
 
 @dataclass
@@ -60,13 +61,16 @@ class Description:
             return path
         new = path.with_name(name.partition(".")[0] + ending)
         self.needs.append(
-            f"Another name, {shorten(new.name, 60)}: Keras goes by how the name ends."
+            say(
+                "Another name, {}: Keras goes by how the name ends.",
+                shorten(new.name, 60),
+            )
         )
         return new
 
     def clean(self):
-        """Return all of it as a dict of plain values without control characters."""
-        return _clean(dataclasses.asdict(self))
+        """Return all of it as a dict of values without control characters."""
+        return _clean(vars(self))
 
 
 def printable(text):
@@ -87,11 +91,22 @@ def shorten(text, width=200):
     return line if len(line) <= width else f"{line[: width - 4]} ..."
 
 
+def reason_of(error, width=120):
+    """Return the message of an error: a sentence, or on one line what a library says."""
+    message = error.args[0] if error.args else ""
+    if isinstance(message, Sentence):
+        return message
+    return shorten(error, width) or type(error).__name__
+
+
 def _clean(value):
     if isinstance(value, dict):
         return {printable(key): _clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
+    if isinstance(value, Sentence):
+        # The template, a text of this package, may have the end of a line.
+        return Sentence(value.template, *map(_clean, value.values))
     if isinstance(value, str):
         return printable(value)
     if value is None or isinstance(value, bool | int | float):
@@ -102,8 +117,9 @@ def _clean(value):
 def some(names, count=8):
     """Return names as one text, the first few of them."""
     names = [shorten(name, 60) for name in names]
-    more = f" and {len(names) - count} more" if len(names) > count else ""
-    return ", ".join(names[:count]) + more
+    if len(names) <= count:
+        return ", ".join(names)
+    return say("{} and {} more", ", ".join(names[:count]), len(names) - count)
 
 
 def literal(text):

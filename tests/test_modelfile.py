@@ -1,4 +1,4 @@
-"""what_is.py: what it says about files of all kinds, and that what it says to type works."""
+"""modelfile: what it says about files of all kinds, and that what it says to type works."""
 
 import contextlib
 import io
@@ -14,15 +14,10 @@ from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import models
-import what_is
 from experiments import formats, report
-from model_files import (
-    convert,
-    keras_config,
-    older,
-    reader,
-)
-from model_files.description import literal, printable
+from modelfile import __main__ as command_line
+from modelfile import convert, keras_config, older, reader
+from modelfile.description import literal, printable
 
 import h5py
 import keras
@@ -109,10 +104,15 @@ def said(path, seconds=reader.SECONDS):
 
 
 def run(*arguments, cwd=None):
-    """Run what_is.py as a user does."""
-    command = [sys.executable, ROOT / "what_is.py", *map(str, arguments)]
+    """Run the command as a user does."""
+    command = [sys.executable, "-m", "modelfile", *map(str, arguments)]
     return subprocess.run(
-        command, capture_output=True, encoding="utf-8", check=False, cwd=cwd
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
 
 
@@ -125,8 +125,8 @@ def call(*arguments):
         contextlib.redirect_stderr(errors),
         pytest.raises(SystemExit) as ended,
     ):
-        changes.setattr(sys, "argv", ["what_is.py", *map(str, arguments)])
-        what_is.main()
+        changes.setattr(sys, "argv", ["modelfile", *map(str, arguments)])
+        command_line.main()
     texts = []
     for stream in output, errors:
         stream.flush()
@@ -224,7 +224,7 @@ def test_where_it_says_that_training_goes_on_it_does_so_to_the_last_bit(
 ):
     folder, _ = files
     about = said(folder / name)
-    assert any("Go on training" in sentence for sentence in about["can"])
+    assert any("Continue training" in sentence for sentence in about["can"])
     if name != "sharded.weights.json":
         assert about["facts"]["steps"] == 1
         assert about["facts"]["optimizer_state"]
@@ -437,7 +437,7 @@ def test_own_functions_and_short_names_of_losses_are_seen_in_an_h5_file(tmp_path
     model.fit(X, np.ones((16, 3)), batch_size=16, verbose=0)
     model.save(tmp_path / "mse.h5")
     sentences = convert.convert(tmp_path / "mse.h5", "h5", tmp_path / "mse.keras")
-    assert "training goes on at step 1." in sentences[-1]
+    assert "training continues at step 1." in sentences[-1]
 
 
 def test_a_keras_file_that_has_forgotten_its_optimizer_says_how_to_give_it_back(
@@ -675,7 +675,7 @@ def test_a_folder_names_the_models_in_it(files):
     assert "No model is directly in it" in said(ROOT / "tests")["problems"][0]
 
 
-def test_a_file_of_checkpoint_py_is_known(files, tmp_path):
+def test_a_file_of_resumable_py_is_known(files, tmp_path):
     with zipfile.ZipFile(files[0] / "dropout.keras") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(tmp_path / "newest.keras", "w") as archive:
@@ -1019,7 +1019,7 @@ def test_the_script_converts_for_an_older_version(files, tmp_path):
     assert finished.returncode == 0, finished.stdout
     assert finished.stderr == ""
     assert "predicts as the old file does" in finished.stdout
-    assert "training goes on at step 1." in finished.stdout
+    assert "training continues at step 1." in finished.stdout
     about = said(new)
     assert about["facts"]["needs_keras"] == 0
     assert about["usable"]
@@ -1076,8 +1076,8 @@ def test_which_versions_refuse_a_file_is_said(files, tmp_path):
 def test_its_description_takes_less_than_two_seconds_and_imports_no_tensorflow(files):
     program = (
         "import sys, time; start = time.perf_counter()\n"
-        "import model_files\n"
-        "for name in sys.argv[1:]: print(model_files.describe(name).kind)\n"
+        "from modelfile import kinds\n"
+        "for name in sys.argv[1:]: print(kinds.describe(name).kind)\n"
         "assert time.perf_counter() - start < 2\n"
         "assert not {'tensorflow', 'keras', 'lesson'} & set(sys.modules)\n"
     )
@@ -1111,12 +1111,12 @@ def test_wrong_use_ends_with_status_2_and_one_sentence(files, tmp_path, monkeypa
 
 
 def test_where_a_package_is_missing_it_says_so():
-    command = [sys.executable, "-S", ROOT / "what_is.py", "model.h5"]
+    command = [sys.executable, "-S", "-m", "modelfile", "model.h5"]
     finished = subprocess.run(
-        command, capture_output=True, encoding="utf-8", check=False
+        command, capture_output=True, encoding="utf-8", check=False, cwd=ROOT
     )
     assert finished.returncode == 1
-    assert "is missing. Copy the whole folder" in finished.stderr
+    assert "rich is missing. Start this with the Python" in finished.stderr
 
 
 def test_json_has_the_same_for_programs(files):
@@ -1136,7 +1136,7 @@ def test_many_layers_are_cut_at_a_screenful(tmp_path):
 
 
 def test_it_prints_what_its_transcript_says(request):
-    path = ROOT / "output" / "what_is.txt"
+    path = ROOT / "output" / "modelfile.txt"
     printed = run("datasets/keras2/functional/model.h5", cwd=ROOT).stdout
     if request.config.getoption("--renew"):
         path.write_text(printed, encoding="utf-8", newline="\n")

@@ -4,11 +4,12 @@ import os
 import re
 from pathlib import Path
 
-from model_files import keras_config as kc
-from model_files import zips
-from model_files.arrays import Array, check_values
-from model_files.description import quoted, shorten, some
-from model_files.reader import import_tensorflow
+from modelfile import keras_config as kc
+from modelfile import zips
+from modelfile.arrays import Array, check_values
+from modelfile.description import quoted, shorten, some
+from modelfile.late import import_tensorflow
+from modelfile.sentences import say
 
 import numpy as np
 
@@ -29,13 +30,15 @@ def checkpoint(path, about):
         return False
     about.is_a(
         "checkpoint",
-        "A TensorFlow checkpoint: the values of variables. The model itself, its layers and "
-        "how they are connected, is not in it.",
+        say(
+            "A TensorFlow checkpoint: the values of variables. The model itself, its "
+            "layers and how they are connected, is not in it."
+        ),
     )
     about.path = prefix
     if prefix.endswith("/"):
         about.contents.append(
-            "The names of its files begin with a dot: they are hidden."
+            say("The names of its files begin with a dot: they are hidden.")
         )
     variables = read_variables(prefix, about)
     if variables is None:
@@ -43,24 +46,26 @@ def checkpoint(path, about):
     keys = list(variables)
     old = any(".OPTIMIZER_SLOT" in key or "layer_with_weights-" in key for key in keys)
     writer = "Keras 2" if old else "TensorFlow 2"
-    about.written_by.append(f"{writer}; the file does not say which version, nor when.")
-    add_variables(about, variables)
-    steps = add_state(about, variables, "its name is not in the file")
-    if steps is None:
-        about.contents.append("No optimizer's state.")
-    about.needs.append(
-        "Your program, to build the same model, from the same attributes."
+    about.written_by.append(
+        say("{}; the file does not say which version, nor when.", writer)
     )
-    about.can.append("Predict, in a model that your program builds.")
+    add_variables(about, variables)
+    steps = add_state(about, variables, say("its name is not in the file"))
+    if steps is None:
+        about.contents.append(say("No optimizer's state."))
+    about.needs.append(
+        say("Your program, to build the same model, from the same attributes.")
+    )
+    about.can.append(say("Predict, in a model that your program builds."))
     about.can.append(
-        "Go on training, with a fresh optimizer."
+        say("Continue training, with a fresh optimizer.")
         if steps is None
-        else "Go on training, with its optimizer's state."
+        else say("Continue training, with its optimizer's state.")
     )
     roots = sorted({key.partition("/")[0] for key in keys} - {GRAPH_KEY})
     about.code = lines(prefix, roots, old, steps is not None)
     if not set(roots) <= {"model", "save_counter"} and not old:
-        about.contents.append(f"Saved as tf.train.Checkpoint({some(roots, 6)}).")
+        about.contents.append(say("Saved as tf.train.Checkpoint({}).", some(roots, 6)))
     return True
 
 
@@ -68,7 +73,7 @@ def lines(prefix, roots, old, has_optimizer):
     """Return the lines of Python that load a checkpoint."""
     if old and "model" not in roots:
         convert = f"keras2.convert({quoted(prefix)}, model)"
-        return ["import keras2  # of this project", *kc.build_lines(), convert]
+        return ["from modelfile import keras2", *kc.build_lines(), convert]
     if not set(roots) <= {"model", "save_counter"}:
         return [
             "import tensorflow as tf",
@@ -143,12 +148,14 @@ def read_variables(prefix, about):
     """
     missing = missing_files(prefix)
     if missing:
-        about.refuse(f"Missing: {some(missing, 4)}. Its files belong together.")
+        about.refuse(say("Missing: {}. Its files belong together.", some(missing, 4)))
         return None
     if os.name == "nt" and not str(Path(prefix).absolute()).isascii():
         raise zips.RefusedError(
-            "On Windows, TensorFlow cannot read where a path has other characters than plain "
-            r"Latin ones. Move it to C:\lessons, say."
+            say(
+                "On Windows, TensorFlow cannot read where a path has other characters than "
+                "plain Latin ones. Move it to C:\\lessons, say."
+            )
         )
     tf = import_tensorflow()
     folder, _, name = prefix.rpartition("/")
@@ -161,7 +168,9 @@ def read_variables(prefix, about):
         array = Array(key.removesuffix(END), tuple(shape), dtypes[key].name)
         size = array.size * max(1, dtypes[key].size)
         if size > stored and dtypes[key] != tf.string:
-            raise ValueError(f"{shorten(key, 80)} has the shape {array}, and no values")
+            raise ValueError(
+                say("{} has the shape {}, and no values", shorten(key, 80), array)
+            )
         if size <= ONE_ARRAY:
             array.values = lambda key=key: [np.asarray(reader.get_tensor(key))]
         variables[key] = array

@@ -5,8 +5,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from model_files import zips
-from model_files.description import shorten, some
+from modelfile import zips
+from modelfile.description import shorten, some
+from modelfile.sentences import say
 
 MODEL_NAMES = (
     ".keras",
@@ -25,7 +26,9 @@ def empty_file(path, about):
     if path.stat().st_size:
         return False
     about.is_not_a_model(
-        "empty", "An empty file.", "Nothing is in it. Copy or download it again."
+        "empty",
+        say("An empty file."),
+        say("Nothing is in it. Copy or download it again."),
     )
     return True
 
@@ -37,9 +40,11 @@ def web_page(path, about):
         return False
     about.is_not_a_model(
         "html",
-        "A web page (HTML), not a model.",
-        "The address leads to a page about the file: on that page, look for a link named "
-        "Download or Raw.",
+        say("A web page (HTML), not a model."),
+        say(
+            "The address leads to a page about the file: on that page, look for a link "
+            "named Download or Raw."
+        ),
     )
     return True
 
@@ -51,9 +56,12 @@ def git_lfs_pointer(path, about):
     size = start.partition(b"\nsize ")[2].split(b"\n")[0].decode("ascii", "replace")
     about.is_not_a_model(
         "lfs",
-        "A pointer of Git LFS: three lines of text that stand for a large file.",
-        f"The file itself ({shorten(size, 20)} bytes) was not downloaded: install git-lfs, "
-        "then git lfs pull in the repository.",
+        say("A pointer of Git LFS: three lines of text that stand for a large file."),
+        say(
+            "The file itself ({} bytes) was not downloaded: install git-lfs, then git "
+            "lfs pull in the repository.",
+            shorten(size, 20),
+        ),
     )
     return True
 
@@ -67,9 +75,11 @@ def pytorch_file(path, about):
             return False
     about.is_not_a_model(
         "pytorch",
-        "A file of PyTorch, not of TensorFlow or Keras.",
-        "Load it with PyTorch: torch.load(path, weights_only=True). Without weights_only it "
-        "can run code that is in the file. It was not opened here.",
+        say("A file of PyTorch, not of TensorFlow or Keras."),
+        say(
+            "Load it with PyTorch: torch.load(path, weights_only=True). Without "
+            "weights_only it can run code that is in the file. It was not opened here."
+        ),
     )
     return True
 
@@ -84,11 +94,13 @@ def pickle_file(path, about):
     torch = b"torch" in start or start[2:5] == b"\x8a\nl"
     about.is_not_a_model(
         "pickle",
-        "A pickle, Python's way to store any object (perhaps of an old PyTorch)."
+        say("A pickle, Python's way to store any object (perhaps of an old PyTorch).")
         if torch
-        else "A pickle, Python's way to store any object.",
-        "To open a pickle runs the program that is in it. It was not opened here. Ask for "
-        "the model in another format, .keras say.",
+        else say("A pickle, Python's way to store any object."),
+        say(
+            "To open a pickle runs the program that is in it. It was not opened here. "
+            "Ask for the model in another format, .keras say."
+        ),
     )
     return True
 
@@ -97,10 +109,10 @@ def zip_archive(path, about):
     """Any other zip archive, and one that was cut."""
     if not head(path).startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return False
-    about.is_a("zip", "A zip archive.")
+    about.is_a("zip", say("A zip archive."))
     if not zipfile.is_zipfile(path):
-        about.what = "The beginning of a zip archive, of a .keras file perhaps."
-        about.refuse("It was cut: its end is missing. Copy or download it again.")
+        about.what = say("The beginning of a zip archive, of a .keras file perhaps.")
+        about.refuse(say("It was cut: its end is missing. Copy or download it again."))
         return True
     with zips.opened(path) as archive:
         _say_what_is_inside(about, archive.namelist())
@@ -113,7 +125,9 @@ def tar_archive(path, about):
     packed = start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
     if not packed and start[257:262] != b"ustar":
         return False
-    about.is_a("tar", "A compressed file or archive." if packed else "A tar archive.")
+    about.is_a(
+        "tar", say("A compressed file or archive.") if packed else say("A tar archive.")
+    )
     names = []
     read = 0
     try:
@@ -125,10 +139,10 @@ def tar_archive(path, about):
                     break
     except tarfile.ReadError:
         about.refuse(
-            "Unpack it (with gunzip, say), and ask about what comes out of it."
+            say("Unpack it (with gunzip, say), and ask about what comes out of it.")
         )
         return True
-    about.what = "A tar archive, compressed." if packed else about.what
+    about.what = say("A tar archive, compressed.") if packed else about.what
     _say_what_is_inside(about, names)
     return True
 
@@ -137,17 +151,17 @@ def _say_what_is_inside(about, names):
     models = [name for name in names if name.lower().endswith(MODEL_NAMES)]
     if models:
         about.refuse(
-            f"Unpack it first, then ask about what is in it: {some(models, 4)}."
+            say("Unpack it first, then ask about what is in it: {}.", some(models, 4))
         )
     elif names:
-        about.refuse(f"No model is in it. It has: {some(names, 4)}.")
+        about.refuse(say("No model is in it. It has: {}.", some(names, 4)))
     else:
-        about.refuse("Nothing is in it.")
+        about.refuse(say("Nothing is in it."))
 
 
 def folder_of_files(path, about):
     """Any other folder."""
-    about.is_a("folder", "A folder.")
+    about.is_a("folder", say("A folder."))
     models = []
     for number, entry in enumerate(os.scandir(path)):
         marks = "saved_model.pb", "checkpoint", ".index", "model.json"
@@ -158,9 +172,13 @@ def folder_of_files(path, about):
         if number > MEMBERS:
             break
     if models:
-        about.refuse(f"Ask about one of the models in it: {some(sorted(models), 6)}.")
+        about.refuse(
+            say("Ask about one of the models in it: {}.", some(sorted(models), 6))
+        )
     else:
-        about.refuse("No model is directly in it: ask about a folder or a file in it.")
+        about.refuse(
+            say("No model is directly in it: ask about a folder or a file in it.")
+        )
     return True
 
 
@@ -174,13 +192,16 @@ def unknown_file(path, about):
             "" if error.start < len(start[:2000]) - 3 else start[: error.start].decode()
         )
     if text and all(c.isprintable() or c.isspace() for c in text):
-        about.is_a("text", "A text file.")
-        about.refuse(f"It is no model. It begins with: {shorten(text, 60)}")
+        about.is_a("text", say("A text file."))
+        about.refuse(say("It is no model. It begins with: {}", shorten(text, 60)))
     else:
-        about.is_a("unknown", "No file of a kind that is known here.")
+        about.is_a("unknown", say("No file of a kind that is known here."))
         about.refuse(
-            f"It begins with the bytes {start[:8].hex(' ')}. Was it cut, encrypted, or "
-            "written by another program?"
+            say(
+                "It begins with the bytes {}. Was it cut, encrypted, or written by another "
+                "program?",
+                start[:8].hex(" "),
+            )
         )
     return True
 

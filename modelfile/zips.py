@@ -3,6 +3,8 @@
 import zipfile
 from pathlib import PurePosixPath, PureWindowsPath
 
+from modelfile.sentences import say
+
 MANY = 100_000_000  # bytes
 
 
@@ -22,14 +24,21 @@ def opened(path):
         parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
         if ".." in parts or PureWindowsPath(name).drive or name[:1] in ("/", "\\"):
             raise RefusedError(
-                f"It has a part named {name[:80]!r}, which would be written outside of the "
-                "folder in which it is unpacked. Somebody made it so: do not use it."
+                say(
+                    "It has a part named {}, which would be written outside of the folder in "
+                    "which it is unpacked. Somebody made it so: do not use it.",
+                    f"{name[:80]!r}",
+                )
             )
     total = sum(member.file_size for member in archive.infolist())
     size = path.stat().st_size
     if total > MANY and total > 50 * size:
         raise RefusedError(
-            f"It is a zip bomb: {size:,} bytes that become {total:,}. Do not unpack it."
+            say(
+                "It is a zip bomb: {} bytes that become {}. Do not unpack it.",
+                f"{size:,}",
+                f"{total:,}",
+            )
         )
     return archive
 
@@ -37,7 +46,9 @@ def opened(path):
 def read(archive, name, limit):
     """Return the content of a part of at most `limit` bytes."""
     if archive.getinfo(name).file_size > limit:
-        raise RefusedError(f"Its part {name} is larger than {limit:,} bytes: not read.")
+        raise RefusedError(
+            say("Its part {} is larger than {} bytes: not read.", name, f"{limit:,}")
+        )
     return archive.read(name)
 
 
@@ -46,4 +57,4 @@ def damaged_part(archive):
     try:
         return archive.testzip()
     except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
-        return f"a part ({error})"
+        return say("a part ({})", error)

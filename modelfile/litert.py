@@ -2,11 +2,12 @@
 
 import math
 
-from model_files import keras_config as kc
-from model_files import zips
-from model_files.arrays import Array, check_values, shape_text
-from model_files.description import quoted, shorten, some
-from model_files.not_models import head
+from modelfile import keras_config as kc
+from modelfile import zips
+from modelfile.arrays import Array, check_values, shape_text
+from modelfile.description import quoted, shorten, some
+from modelfile.not_models import head
+from modelfile.sentences import say
 
 MOST = 500_000_000  # bytes that are read
 COUNT = 100_000  # tensors, operations
@@ -26,17 +27,20 @@ def litert(path, about):
     if head(path)[4:8] != b"TFL3":
         return False
     about.is_a(
-        "litert", "A model for LiteRT (TensorFlow Lite), .tflite, for phones and more."
+        "litert",
+        say("A model for LiteRT (TensorFlow Lite), .tflite, for phones and more."),
     )
     if path.stat().st_size > MOST:
-        raise zips.RefusedError(f"It is larger than {MOST:,} bytes: not read.")
+        raise zips.RefusedError(
+            say("It is larger than {} bytes: not read.", f"{MOST:,}")
+        )
     from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415  only here
 
     model = schema.Model.GetRootAs(path.read_bytes())
     graph = model.Subgraphs(0)
     counts = graph.TensorsLength(), graph.OperatorsLength(), model.OperatorCodesLength()
     if max(counts) > COUNT:
-        raise ValueError(f"it has {max(counts):,} parts")
+        raise ValueError(say("it has {} parts", f"{max(counts):,}"))
     dtypes = {
         number: name.lower()
         for name, number in vars(schema.TensorType).items()
@@ -44,18 +48,23 @@ def litert(path, about):
     }
     version = runtime_version(model)
     about.written_by.append(
-        f"A converter for LiteRT; it asks for the runtime {version} or newer."
+        say("A converter for LiteRT; it asks for the runtime {} or newer.", version)
         if version
-        else "A converter for LiteRT; the file does not say more."
+        else say("A converter for LiteRT; the file does not say more.")
     )
     say_operations(about, model, graph, schema)
     arrays = constants(model, graph, dtypes, about)
     kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
     check_values(about, arrays)
-    about.needs.append("The package ai-edge-litert; no TensorFlow.")
-    about.can += ["Predict.", "Not go on training, and not become a Keras model again."]
+    about.needs.append(say("The package ai-edge-litert; no TensorFlow."))
+    about.can += [
+        say("Predict."),
+        say("Not continue training, and not become a Keras model again."),
+    ]
     inputs = inputs_of(graph, dtypes)
-    about.contents.append(f"Inputs: {some([' '.join(one) for one in inputs], 4)}.")
+    about.contents.append(
+        say("Inputs: {}.", some([" ".join(one) for one in inputs], 4))
+    )
     about.code = lines(path, inputs, model.SignatureDefsLength() > 0)
     return True
 
@@ -81,17 +90,25 @@ def say_operations(about, model, graph, schema):
         code = codes[graph.Operators(place).OpcodeIndex()]
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         used.append(names.get(number, str(number)))
-    about.contents.append(f"{len(used):,} operations: {some(dict.fromkeys(used), 8)}.")
+    about.contents.append(
+        say("{} operations: {}.", f"{len(used):,}", some(dict.fromkeys(used), 8))
+    )
     custom = [code.CustomCode() for code in codes if code.CustomCode()]
     custom = sorted(name.decode("utf-8", "replace") for name in custom)
     if any(name.startswith("Flex") for name in custom):
         about.refuse(
-            f"It has operations of TensorFlow that LiteRT does not have: {some(custom, 4)}. "
-            "Export it without them (lesson 14)."
+            say(
+                "It has operations of TensorFlow that LiteRT does not have: {}. Export it "
+                "without them (lesson 14).",
+                some(custom, 4),
+            )
         )
     elif custom:
         about.refuse(
-            f"It has operations that only a library of its author has: {some(custom, 4)}."
+            say(
+                "It has operations that only a library of its author has: {}.",
+                some(custom, 4),
+            )
         )
 
 
@@ -109,7 +126,7 @@ def constants(model, graph, dtypes, about):
         array = Array(name, sizes(tensor), dtype)
         if array.size * BYTES.get(dtype, 0) not in (0, length):
             about.refuse(
-                f"{shorten(name, 60)} has not as many values as its shape says."
+                say("{} has not as many values as its shape says.", shorten(name, 60))
             )
         elif dtype == "float32":
             array.values = lambda buffer=buffer: [buffer.DataAsNumpy().view("<f4")]
@@ -128,7 +145,7 @@ def inputs_of(graph, dtypes):
         tensor = graph.Tensors(graph.Inputs(place))
         shape = [max(1, size) for size in sizes(tensor)]
         if math.prod(shape) > 10_000_000:
-            raise ValueError("an input is too large")
+            raise ValueError(say("an input is too large"))
         inputs.append((shape_text(shape), dtypes.get(tensor.Type(), "?")))
     return inputs
 

@@ -7,7 +7,8 @@ also where the value changes nothing. Lesson 7 shows it; experiments/versions.py
 import json
 import zipfile
 
-from model_files.keras_config import parts
+from modelfile.keras_config import parts
+from modelfile.sentences import say
 
 # Arguments, their value that means "as before", and the version that brought them.
 NEWS = [
@@ -30,11 +31,15 @@ def say_versions(about, config):
     about.facts["new_settings"] = new_settings(config)
     if oldest:
         about.needs.append(
-            f"Keras 3.{oldest} or newer. Keras 3.{oldest - 1}, older ones and Keras 2 "
-            "refuse the file as it is. (--for 3.12 --convert NEW.keras writes one for 3.12.)"
+            say(
+                "Keras 3.{} or newer. Keras 3.{}, older ones and Keras 2 refuse the file as "
+                "it is. (--for 3.12 --convert NEW.keras writes one for 3.12.)",
+                oldest,
+                oldest - 1,
+            )
         )
     else:
-        about.needs.append("Keras 3, any version. Keras 2 refuses the file.")
+        about.needs.append(say("Keras 3, any version. Keras 2 refuses the file."))
 
 
 def needs_version(config):
@@ -75,7 +80,9 @@ def write(file, new_file, version):
     config = json.loads(contents["config.json"])
     unknown = obstacles(new_settings(config), version)
     if unknown:
-        raise ValueError(f"Keras 3.{version} does not know {', '.join(unknown)}.")
+        raise ValueError(
+            say("Keras 3.{} does not know {}.", version, ", ".join(unknown))
+        )
     for part in parts(config):
         inner = _of_keras(part)
         for name, _, since in NEWS:

@@ -10,7 +10,7 @@ the model is built, nor does any file of a subclassed model: build it in Keras 3
 the same layers in the same order (a subclassed one with the same attributes), compile
 it, and hand it over. Nothing is guessed: what is not understood is an error.
 
-    python keras2.py OLD NEW.keras
+    python -m modelfile.keras2 OLD NEW.keras
 
 does it for a model that needs none of your code.
 """
@@ -20,7 +20,8 @@ import sys
 import warnings
 from pathlib import Path
 
-import lesson  # starts TensorFlow without its messages
+from modelfile.description import reason_of
+from modelfile.sentences import say
 
 import h5py
 import keras
@@ -69,9 +70,10 @@ SLOTS = {
     "velocity_hat": ["vhat"],
     "average_gradient": ["mg", "average_gradient"],
 }
-BUILD_IT = (
-    "Build the model in Keras 3 as it was and compile it, then keras2.convert(path, "
-    'model); or, for weights from an .h5 file alone, model.load_weights("old.h5").'
+BUILD_IT = say(
+    "Build the model in Keras 3 as it was and compile it, then "
+    "keras2.convert(path, model); or, for weights from an .h5 file alone, "
+    'model.load_weights("old.h5").'
 )
 
 
@@ -103,17 +105,21 @@ def convert(path, model=None, custom_objects=None):
             return convert_h5(path, model, custom_objects or {})
         return convert_checkpoint(path, model)
     except (OSError, KeyError, DecodeError, UnicodeDecodeError) as error:
-        reason = lesson.headline(error, 120)
+        reason = reason_of(error)
     except (json.JSONDecodeError, tf.errors.OpError, IndexError) as error:
-        reason = lesson.headline(error, 120)
-    raise ValueError(f"{path} is damaged or not complete: {reason}. Take another copy.")
+        reason = reason_of(error)
+    raise ValueError(
+        say("{} is damaged or not complete: {}. Take another copy.", path, reason)
+    )
 
 
 def convert_h5(path, model, custom_objects):
     """Convert what `model.save("old.h5")` or `save_weights("old.h5")` wrote."""
     with h5py.File(path) as file:
         if model is None and "model_config" not in file.attrs:
-            raise ValueError(f"{path} has weights and no model in it. {BUILD_IT}")
+            raise ValueError(
+                say("{} has weights and no model in it. {}", path, BUILD_IT)
+            )
         by_name = model is None
         if by_name:
             model = build(json.loads(file.attrs["model_config"]), custom_objects)
@@ -136,8 +142,12 @@ def convert_saved_model(path, model, custom_objects):
     if model is None:
         if saved["class_name"] not in MODELS or "layers" not in saved["config"]:
             raise ValueError(
-                f"{path} is a model of a class of its own, {saved['class_name']}; its "
-                f"code is not in the file. {BUILD_IT}"
+                say(
+                    "{} is a model of a class of its own, {}; its code is not in the file. {}",
+                    path,
+                    saved["class_name"],
+                    BUILD_IT,
+                )
             )
         model = build(saved, custom_objects)
         if saved.get("training_config"):
@@ -153,12 +163,15 @@ def convert_checkpoint(path, model):
     prefix = f"{path}/" if (path / ".index").is_file() else f"{path}"
     if not Path(f"{prefix}.index").is_file() and not (path / ".index").is_file():
         raise ValueError(
-            f"{path} is no file of Keras 2: neither an .h5 file, nor a folder with a "
-            "saved_model.pb, nor a checkpoint (for one in a folder, give its path "
-            "without .index). Load a .keras file with keras.models.load_model."
+            say(
+                "{} is no file of Keras 2: neither an .h5 file, nor a folder with a "
+                "saved_model.pb, nor a checkpoint (for one in a folder, give its path "
+                "without .index). Load a .keras file with keras.models.load_model.",
+                path,
+            )
         )
     if model is None:
-        raise ValueError(f"{path} has weights and no model in it. {BUILD_IT}")
+        raise ValueError(say("{} has weights and no model in it. {}", path, BUILD_IT))
     fill(model, *read_checkpoint(prefix, model))
     return model
 
@@ -188,8 +201,12 @@ def places_in_h5(file, model, by_name):
     layers = layers_with_weights(model)
     if len(names) != len(layers):
         raise ValueError(
-            f"The file has weights of {len(names)} layers, the model has {len(layers)} "
-            "layers with weights. Build the model with the layers that it had."
+            say(
+                "The file has weights of {} layers, the model has {} layers with weights. "
+                "Build the model with the layers that it had.",
+                len(names),
+                len(layers),
+            )
         )
     places = []
     for name, layer in zip(names, layers, strict=True):
@@ -199,8 +216,13 @@ def places_in_h5(file, model, by_name):
         weight_names = texts(groups[name], "weight_names")
         if len(variables) != len(weight_names):
             raise ValueError(
-                f"Layer {name} has {len(weight_names)} weights in the file and "
-                f"{len(variables)} in Keras 3. {BUILD_IT}"
+                say(
+                    "Layer {} has {} weights in the file and {} in Keras 3. {}",
+                    name,
+                    len(weight_names),
+                    len(variables),
+                    BUILD_IT,
+                )
             )
         for variable, weight_name in zip(variables, weight_names, strict=True):
             value = groups[name][weight_name][()]
@@ -229,9 +251,12 @@ def read_metadata(path):
             metadata = nodes[0].user_object.metadata
     if not metadata:
         raise ValueError(
-            f"{path} is a SavedModel without a model of Keras 2 in it, from a "
-            "tf.Module or from export, say. Predict with "
-            'keras.layers.TFSMLayer(path, call_endpoint="serving_default").'
+            say(
+                "{} is a SavedModel without a model of Keras 2 in it, from a tf.Module or "
+                "from export, say. Predict with keras.layers.TFSMLayer(path, "
+                'call_endpoint="serving_default").',
+                path,
+            )
         )
     saved = json.loads(metadata)
     saved.setdefault("config", {})
@@ -259,9 +284,11 @@ def read_checkpoint(prefix, model):
     for variable in model.weights:
         if id(variable) not in filled:
             raise ValueError(
-                f"The file has no value for {variable.path}. Build the model with the "
-                "layers that it had; a subclassed one with the same attributes, and "
-                "call it once."
+                say(
+                    "The file has no value for {}. Build the model with the layers that it had; "
+                    "a subclassed one with the same attributes, and call it once.",
+                    variable.path,
+                )
             )
     return places, state
 
@@ -308,9 +335,14 @@ def build(saved, custom_objects):
         layer_class = getattr(keras.layers, class_name, None)
         if saved.get("registered_name") or layer_class is None:
             raise ValueError(
-                f"Layer {name} is a {class_name}, which Keras 3 does not have. If it is "
-                "a class of your own: keras2.convert(path, custom_objects={"
-                f'"{class_name.rpartition(">")[2]}": YourClass}}). Otherwise: {BUILD_IT}'
+                say(
+                    "Layer {} is a {}, which Keras 3 does not have. If it is a class of your "
+                    'own: keras2.convert(path, custom_objects={{"{}": YourClass}}). Otherwise: {}',
+                    name,
+                    class_name,
+                    class_name.rpartition(">")[2],
+                    BUILD_IT,
+                )
             )
     if (
         class_name in ("Lambda", *OTHER_IN_KERAS_3)
@@ -318,16 +350,26 @@ def build(saved, custom_objects):
         or (class_name == "Normalization" and not config.get("mean"))
     ):
         raise ValueError(
-            f"Layer {name} ({class_name}) is not the same in Keras 3, or is a program "
-            f"and not a setting. {BUILD_IT}"
+            say(
+                "Layer {} ({}) is not the same in Keras 3, or is a program and not a "
+                "setting. {}",
+                name,
+                class_name,
+                BUILD_IT,
+            )
         )
     config = settings_of(layer_class, config, custom_objects, f"Layer {name}")
     try:
         return layer_class(**config)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"Layer {name} ({class_name}) cannot be built: "
-            f"{lesson.headline(error, 120)} {BUILD_IT}"
+            say(
+                "Layer {} ({}) cannot be built: {} {}",
+                name,
+                class_name,
+                reason_of(error),
+                BUILD_IT,
+            )
         ) from None
 
 
@@ -353,8 +395,13 @@ def settings_of(some_class, config, custom_objects, owner):
             settings[key] = value
         elif NOT_NEEDED.get(key, "") not in (..., value):
             raise ValueError(
-                f"{owner} has the setting {key}={value!r}, which Keras 3 does not have. "
-                f"{BUILD_IT}"
+                say(
+                    "{} has the setting {}={}, which Keras 3 does not have. {}",
+                    owner,
+                    key,
+                    f"{value!r}",
+                    BUILD_IT,
+                )
             )
     return settings
 
@@ -408,8 +455,11 @@ def build_sequential(config, custom_objects):
     if not model.built:
         if "build_input_shape" not in config:
             raise ValueError(
-                f"The model {config['name']} does not know the shape of its input. "
-                f"{BUILD_IT}"
+                say(
+                    "The model {} does not know the shape of its input. {}",
+                    config["name"],
+                    BUILD_IT,
+                )
             )
         model.build(plain(config["build_input_shape"]))
     return model
@@ -439,8 +489,11 @@ def build_functional(config, custom_objects):
         if sum(map(len, calls.values())) == before:
             waiting = [name for name, todo in calls.items() if todo]
             raise ValueError(
-                f"What the layers {', '.join(waiting)} are called with is not in the "
-                f"file. {BUILD_IT}"
+                say(
+                    "What the layers {} are called with is not in the file. {}",
+                    ", ".join(waiting),
+                    BUILD_IT,
+                )
             )
     model = keras.Model(
         tensors_at(config["input_layers"], outputs),
@@ -452,7 +505,11 @@ def build_functional(config, custom_objects):
     # Weights in an inner model, and the optimizer's states, go by this order.
     if [layer.name for layer in model.layers] != list(outputs):
         raise ValueError(
-            f"The layers of {config['name']} come in another order in Keras 3. {BUILD_IT}"
+            say(
+                "The layers of {} come in another order in Keras 3. {}",
+                config["name"],
+                BUILD_IT,
+            )
         )
     return model
 
@@ -490,14 +547,24 @@ def call_layer(layer, call, outputs, name):
             keywords[key] = value
         elif value is not None:
             raise ValueError(
-                f"Layer {name} is called with {key}={value!r}, which is not understood. "
-                f"{BUILD_IT}"
+                say(
+                    "Layer {} is called with {}={}, which is not understood. {}",
+                    name,
+                    key,
+                    f"{value!r}",
+                    BUILD_IT,
+                )
             )
     try:
         return layer(arguments[0] if len(arguments) == 1 else arguments, **keywords)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"Layer {name} cannot be called: {lesson.headline(error, 120)} {BUILD_IT}"
+            say(
+                "Layer {} cannot be called: {} {}",
+                name,
+                reason_of(error),
+                BUILD_IT,
+            )
         ) from None
 
 
@@ -520,11 +587,19 @@ def compile_as_saved(model, training, custom_objects):
     class_name = saved["class_name"].removeprefix("Custom>")
     if class_name not in OPTIMIZERS:
         raise ValueError(
-            f"The optimizer {class_name} is not among {', '.join(OPTIMIZERS)}. {BUILD_IT}"
+            say(
+                "The optimizer {} is not among {}. {}",
+                class_name,
+                ", ".join(OPTIMIZERS),
+                BUILD_IT,
+            )
         )
     optimizer_class = getattr(keras.optimizers, class_name)
     config = settings_of(
-        optimizer_class, saved["config"], custom_objects, f"The optimizer {class_name}"
+        optimizer_class,
+        saved["config"],
+        custom_objects,
+        say("The optimizer {}", class_name),
     )
     if isinstance(config["learning_rate"], dict):
         config["learning_rate"] = keras.optimizers.schedules.deserialize(
@@ -573,8 +648,12 @@ def from_saved(saved, module, custom_objects):
         return name
     if config is None or not isinstance(vars(module).get(name), type):
         raise ValueError(
-            f"The model is compiled with {name}, which Keras 3 does not have. If it is "
-            f'your own: keras2.convert(path, custom_objects={{"{name}": yours}}).'
+            say(
+                "The model is compiled with {}, which Keras 3 does not have. If it is your "
+                'own: keras2.convert(path, custom_objects={{"{}": yours}}).',
+                name,
+                name,
+            )
         )
     config.pop("fn", None)
     if config.get("reduction") == "auto":
@@ -606,8 +685,13 @@ def fill(model, places, state):
     for variable, name, value in places:
         if tuple(variable.shape) != value.shape:
             raise ValueError(
-                f"{name} has the shape {value.shape} in the file and "
-                f"{tuple(variable.shape)} in the model. Build the model as it was."
+                say(
+                    "{} has the shape {} in the file and {} in the model. Build the model as it "
+                    "was.",
+                    name,
+                    value.shape,
+                    tuple(variable.shape),
+                )
             )
     for variable, _, value in places:
         variable.assign(value)
@@ -621,7 +705,11 @@ def fill(model, places, state):
     if not steps and not any(values_of(state, names) for _, names in slots):
         if any(name.endswith("/iter") for name, _ in state):
             raise ValueError(
-                f"The file has the state of another optimizer than {prefix}: {BUILD_IT}"
+                say(
+                    "The file has the state of another optimizer than {}: {}",
+                    prefix,
+                    BUILD_IT,
+                )
             )
         return
     if steps and steps[0] == 0:
@@ -630,17 +718,24 @@ def fill(model, places, state):
         values = values_of(state, names)
         if len(values) != 1:
             raise ValueError(
-                f"The optimizer's state {names[0]} is {len(values)} times in the file; "
-                f"it should be there once. {BUILD_IT}"
+                say(
+                    "The optimizer's state {} is {} times in the file; it should be there once. "
+                    "{}",
+                    names[0],
+                    len(values),
+                    BUILD_IT,
+                )
             )
         variable.assign(values[0])
     optimizer.iterations.assign(steps[0])
     old = values_of(state, ["RMSprop/iter"])
     if old and not any(v.name.endswith("_momentum") for v in optimizer.variables):
         warnings.warn(
-            "RMSprop without momentum, of before TensorFlow 2.11, adds epsilon after the "
-            "square root, and Keras 3 before it: training goes on with the same state, "
-            "and with other steps where gradients are small.",
+            say(
+                "RMSprop without momentum, of before TensorFlow 2.11, adds epsilon after the "
+                "square root, and Keras 3 before it: training continues with the same state, "
+                "and with other steps where gradients are small."
+            ),
             stacklevel=3,
         )
     rate = values_of(state, [f"{prefix}/learning_rate", "learning_rate"])
@@ -688,8 +783,13 @@ def compare_with_graph(model, path):
         difference = float(np.abs(np.subtract(output, want)).max())
         if not difference <= 1e-4 * max(1, float(np.abs(want).max())):
             raise ValueError(
-                f"{path} was converted, and predicts something else than its own graph "
-                f"(by {difference:.2g}), so the result is not returned. {BUILD_IT}"
+                say(
+                    "{} was converted, and predicts something else than its own graph (by {}), "
+                    "so the result is not returned. {}",
+                    path,
+                    f"{difference:.2g}",
+                    BUILD_IT,
+                )
             )
 
 

@@ -6,11 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
-import lesson  # starts TensorFlow without its messages
-import keras2
-import tfjs
-from model_files import older
-from model_files.h5_files import SHORT_NAMES
+from modelfile import keras2, older, tfjs
+from modelfile.description import reason_of
+from modelfile.h5_files import SHORT_NAMES
+from modelfile.sentences import say
 
 import h5py
 import keras
@@ -91,22 +90,32 @@ def convert(path, kind, new, minor=None):
             loaded = keras.models.load_model(made)
             difference = largest_difference(old_model, loaded)
         except Exception as error:  # Keras raises errors of many kinds
-            raise ValueError(lesson.headline(error, 400)) from error
-        sentences = [f"Written: {new}, {loaded.count_params():,} parameters."]
+            raise ValueError(reason_of(error, 400)) from error
+        sentences = [
+            say("Written: {}, {} parameters.", new, f"{loaded.count_params():,}")
+        ]
         if difference is None:
-            sentences.append("It was loaded again; its predictions were not compared.")
+            sentences.append(
+                say("It was loaded again; its predictions were not compared.")
+            )
         elif difference > 1e-4:
             raise ValueError(
-                f"the new file predicts something else, by {difference:.2g}: not kept."
+                say(
+                    "the new file predicts something else, by {}: not kept.",
+                    f"{difference:.2g}",
+                )
             )
         elif load_old or kind == "keras2.savedmodel":
             sentences.append(
-                "It was loaded again, and predicts as the old file does (largest difference "
-                f"{difference:.1g})."
+                say(
+                    "It was loaded again, and predicts as the old file does (largest difference "
+                    "{}).",
+                    f"{difference:.1g}",
+                )
             )
         else:
             sentences.append(
-                "It was loaded again, and has the weights of the old file."
+                say("It was loaded again, and has the weights of the old file.")
             )
         sentences += compare_optimizers(model, loaded)
         put(made, new)
@@ -123,8 +132,11 @@ def rewrite(path, new, minor):
         older.write(path, made, minor)
         put(made, new)
     return [
-        f"Written: {new}.",
-        "It was not loaded again, which needs your code: compare predictions yourself.",
+        say("Written: {}.", new),
+        say(
+            "It was not loaded again, which needs your code: compare predictions "
+            "yourself."
+        ),
     ]
 
 
@@ -158,17 +170,21 @@ def compare_optimizers(model, loaded):
         ValueError: it did not come back.
     """
     if getattr(model, "optimizer", None) is None:
-        return ["No optimizer: model.compile(...) before it is trained."]
+        return [say("No optimizer: model.compile(...) before it is trained.")]
     steps = int(model.optimizer.iterations)
     if not steps:
-        return ["Training begins with a fresh optimizer."]
+        return [say("Training begins with a fresh optimizer.")]
     states = [optimizer.variables for optimizer in (model.optimizer, loaded.optimizer)]
     same = len(states[0]) == len(states[1])
     if not same or any(np.any(a != b) for a, b in zip(*states, strict=True)):
-        raise ValueError("the optimizer's state did not come back: not kept.")
+        raise ValueError(say("the optimizer's state did not come back: not kept."))
     name = type(model.optimizer).__name__
     return [
-        f"The state of its optimizer, {name}, is in it: training goes on at step {steps:,}."
+        say(
+            "The state of its optimizer, {}, is in it: training continues at step {}.",
+            name,
+            f"{steps:,}",
+        )
     ]
 
 

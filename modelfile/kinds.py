@@ -8,7 +8,7 @@ has each of them in Chinese.
 
 from pathlib import Path
 
-from model_files import (
+from modelfile import (
     checkpoints,
     graphs,
     h5_files,
@@ -19,7 +19,8 @@ from model_files import (
     tensorflow_js,
     zips,
 )
-from model_files.description import Description, shorten
+from modelfile.description import Description, reason_of
+from modelfile.sentences import say
 
 # The first that takes a file describes it.
 KINDS_OF_FILES = [
@@ -67,14 +68,16 @@ def describe(path):
     try:
         found = fill(Path(path), about)
     except zips.RefusedError as error:
-        about.refuse(str(error))
+        about.refuse(error.args[0])
     except PermissionError as error:
-        about.refuse(f"It cannot be read: {error.strerror}.")
+        about.refuse(say("It cannot be read: {}.", error.strerror))
     # Anything can come out of a library that reads a damaged file.
     except Exception as error:
-        about.what = about.what or "It looks like a model file."
-        reason = shorten(error, 120) or type(error).__name__
-        about.refuse(f"It is damaged or not complete: {reason}. Take another copy.")
+        about.what = about.what or say("It looks like a model file.")
+        reason = reason_of(error)
+        about.refuse(
+            say("It is damaged or not complete: {}. Take another copy.", reason)
+        )
     if not found:
         raise FileNotFoundError(about.path)
     if not about.usable:
@@ -89,7 +92,7 @@ def fill(path, about):
     elif path.is_file():
         kinds = KINDS_OF_FILES
     elif path.exists():
-        raise zips.RefusedError("It is neither a file nor a folder.")
+        raise zips.RefusedError(say("It is neither a file nor a folder."))
     else:
         kinds = [checkpoints.checkpoint]  # its prefix is the name of no file
     return any(kind(path, about) for kind in kinds)

@@ -2,9 +2,10 @@
 
 import math
 
-from model_files.arrays import PIECE, Array, slices
-from model_files.description import shorten
-from model_files.zips import RefusedError
+from modelfile.arrays import PIECE, Array, slices
+from modelfile.description import shorten
+from modelfile.sentences import say
+from modelfile.zips import RefusedError
 
 import h5py
 
@@ -38,11 +39,14 @@ def arrays_in(file, about):
         for name in sorted(group):
             path = f"{start}/{name}".lstrip("/")
             if len(found) + len(waiting) > OBJECTS:
-                raise ValueError(f"it has more than {OBJECTS:,} parts")
+                raise ValueError(say("it has more than {} parts", f"{OBJECTS:,}"))
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise RefusedError(
-                    f"{shorten(path, 80)} is a link to another place or file, which is not "
-                    "followed. Keras writes no links: do not use it."
+                    say(
+                        "{} is a link to another place or file, which is not followed. Keras "
+                        "writes no links: do not use it.",
+                        shorten(path, 80),
+                    )
                 )
             item = group[name]
             if isinstance(item, h5py.Group):
@@ -59,13 +63,20 @@ def _array(path, dataset, about):
     chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if dataset.external or dataset.is_virtual:
         raise RefusedError(
-            f"The values of {shorten(path, 80)} are in another file, which is not opened. "
-            "Keras writes no such files: do not use it."
+            say(
+                "The values of {} are in another file, which is not opened. Keras writes no "
+                "such files: do not use it.",
+                shorten(path, 80),
+            )
         )
     if size > 1000 * stored:
         about.refuse(
-            f"{shorten(path, 80)} has the shape {array}, and only {stored:,} bytes of values "
-            "are there."
+            say(
+                "{} has the shape {}, and only {} bytes of values are there.",
+                shorten(path, 80),
+                array,
+                f"{stored:,}",
+            )
         )
     elif chunk <= PIECE:  # a chunk is read as a whole
         array.values = lambda: _pieces(dataset)
@@ -93,7 +104,7 @@ def texts(item, name):
         attribute = item.attrs.get_id(piece)
         count = math.prod(attribute.shape)
         if count > OBJECTS or count * attribute.dtype.itemsize > TEXT:
-            raise ValueError(f"its attribute {name} is too large")
+            raise ValueError(say("its attribute {} is too large", name))
         value = item.attrs[piece]
         for one in [value] if isinstance(value, bytes | str) else list(value):
             found.append(one.decode() if isinstance(one, bytes) else str(one))

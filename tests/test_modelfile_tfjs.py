@@ -1,10 +1,10 @@
-"""`tfjs.py` writes what TensorFlow.js can read (see test_lesson_15.py), and refuses the rest."""
+"""modelfile.tfjs writes what TensorFlow.js reads (test_lesson_15.py), and refuses the rest."""
 
 import json
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import models
-import tfjs
+from modelfile import tfjs
 
 import keras
 import numpy as np

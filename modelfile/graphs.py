@@ -5,10 +5,11 @@ import importlib.util
 import sys
 import types
 
-from model_files import checkpoints, zips
-from model_files import keras_config as kc
-from model_files.arrays import Array, check_values, shape_text
-from model_files.description import literal, quoted, shorten, some
+from modelfile import checkpoints, zips
+from modelfile import keras_config as kc
+from modelfile.arrays import Array, check_values, shape_text
+from modelfile.description import literal, quoted, shorten, some
+from modelfile.sentences import say
 
 import numpy as np
 
@@ -25,7 +26,7 @@ TYPES = {
     19: "float16",
 }
 NUMPY = {"float32": "<f4", "float64": "<f8", "float16": "<f2"}
-TRUST = (
+TRUST = say(
     "TensorFlow. Load one only from somebody you trust: it can write files (lesson 17)."
 )
 
@@ -38,7 +39,9 @@ def saved_model(path, about):
         path = path.parent.parent
     if not (path / "saved_model.pb").is_file():
         return False
-    about.is_a("savedmodel", "A SavedModel, TensorFlow's folder for a computation.")
+    about.is_a(
+        "savedmodel", say("A SavedModel, TensorFlow's folder for a computation.")
+    )
     about.path = path.as_posix()
     graph = first_graph(path / "saved_model.pb")
     metadata = keras_2_metadata(path, graph)
@@ -55,37 +58,43 @@ def saved_model(path, about):
     signature = say_signatures(about, graph)
     say_variables(about, path, has_optimizer=metadata is not None)
     about.needs.append(TRUST)
-    about.can.append("Predict, without your classes: their computation is in it.")
+    about.can.append(say("Predict, without your classes: their computation is in it."))
     about.code = saved_model_lines(path, signature, of_keras_3)
     if metadata is None:
         about.can.append(
-            "Not go on training: it has no fit, and load_model refuses it."
+            say("Not continue training: it has no fit, and load_model refuses it.")
         )
     elif kc.layers_of(metadata):
         about.can.append(
-            "Go on training where it stopped, after it is converted: see the last line below. "
-            "(load_model of Keras 3 refuses it.)"
+            say(
+                "Continue training where it stopped, after it is converted: see the last line "
+                "below. (load_model of Keras 3 refuses it.)"
+            )
         )
         about.code += kc.convert_lines(path)
     else:
         about.can.append(
-            "Go on training where it stopped, with its class: build its model in Keras 3 with "
-            "the same attributes, compile it, then keras2.convert(path, model)."
+            say(
+                "Continue training where it stopped, with its class: build its model in Keras 3 "
+                "with the same attributes, compile it, then keras2.convert(path, model)."
+            )
         )
     return True
 
 
 def say_writer(about, graph, metadata, of_keras_3):
-    writer = "no Keras: a tf.Module or another program made it"
+    writer = say("no Keras: a tf.Module or another program made it")
     if metadata is not None:
         about.is_a(
             "keras2.savedmodel",
-            "A whole model of Keras 2 as a SavedModel, the folder that "
-            'model.save("folder") wrote.',
+            say(
+                "A whole model of Keras 2 as a SavedModel, the folder that "
+                'model.save("folder") wrote.'
+            ),
         )
         writer = f"Keras {shorten(metadata.get('keras_version', '2'), 20)}"
     elif of_keras_3:
-        about.what = (
+        about.what = say(
             "A SavedModel, a computation to predict with, as model.export of Keras 3 "
             "writes it."
         )
@@ -93,7 +102,7 @@ def say_writer(about, graph, metadata, of_keras_3):
     version = shorten(graph.meta_info_def.tensorflow_version, 20)
     about.facts["tensorflow_version"] = version
     about.written_by.append(
-        f"TensorFlow {version}, and {writer}; it does not say when."
+        say("TensorFlow {}, and {}; it does not say when.", version, writer)
     )
 
 
@@ -122,7 +131,7 @@ def say_metadata(about, metadata):
         name = shorten(metadata.get("class_name"), 60)
         about.facts["own_classes"] = [name]
         about.needs.append(
-            f"To go on training, code that is not in it: the class {name}."
+            say("To continue training, code that is not in it: the class {}.", name)
         )
     kc.say_compiled(about, metadata.get("training_config"))
 
@@ -140,7 +149,7 @@ def say_variables(about, path, has_optimizer):
     if has_optimizer:
         steps = checkpoints.add_state(about, once, about.facts.get("optimizer", "?"))
     if steps is None:
-        about.contents.append("No optimizer's state.")
+        about.contents.append(say("No optimizer's state."))
 
 
 def say_signatures(about, graph):
@@ -154,8 +163,12 @@ def say_signatures(about, graph):
         ]
         outputs = [shape(info.tensor_shape) for info in signature.outputs.values()]
         about.contents.append(
-            f"Function {shorten(name, 40)}: from {some(inputs, 3) or '()'} to "
-            f"{some(outputs, 3) or '()'}."
+            say(
+                "Function {}: from {} to {}.",
+                shorten(name, 40),
+                some(inputs, 3) or "()",
+                some(outputs, 3) or "()",
+            )
         )
         if len(signature.inputs) == 1:
             ((key, info),) = signature.inputs.items()
@@ -184,30 +197,38 @@ def frozen_graph(path, about):
     """A GraphDef in a `.pb` file, with the weights as constants."""
     if path.suffix != ".pb":
         return False
-    about.is_a("graph", "A file that ends in .pb.")
+    about.is_a("graph", say("A file that ends in .pb."))
     message = part_of_tensorflow("tensorflow.core.framework.graph_pb2")
     graph = parse(message.GraphDef(), path)
     if not graph.node or not all(node.op for node in graph.node):
         if first_graph(path).graph_def.node:
-            about.is_a("savedmodel", "The graph of a SavedModel, without its folder.")
-            about.refuse("Name it saved_model.pb again, beside its folder variables.")
+            about.is_a(
+                "savedmodel", say("The graph of a SavedModel, without its folder.")
+            )
+            about.refuse(
+                say("Name it saved_model.pb again, beside its folder variables.")
+            )
             return True
-        raise ValueError("it has no graph of TensorFlow")
+        raise ValueError(say("it has no graph of TensorFlow"))
     about.is_a(
         "graph",
-        "A frozen graph of TensorFlow (GraphDef): a computation, with its weights as "
-        "constants.",
+        say(
+            "A frozen graph of TensorFlow (GraphDef): a computation, with its weights as "
+            "constants."
+        ),
     )
     about.written_by.append(
-        "TensorFlow; the file does not say which version, nor when."
+        say("TensorFlow; the file does not say which version, nor when.")
     )
-    about.contents.append(f"{len(graph.node):,} operations.")
+    about.contents.append(say("{} operations.", f"{len(graph.node):,}"))
     say_operations(about, [node.op for node in graph.node])
     variables = [
         node.name for node in graph.node if node.op in ("VariableV2", "VarHandleOp")
     ]
     if variables:
-        about.refuse(f"Its weights are not in it: {some(variables, 4)} are variables.")
+        about.refuse(
+            say("Its weights are not in it: {} are variables.", some(variables, 4))
+        )
     arrays = [constant(node) for node in graph.node if node.op == "Const"]
     arrays = [array for array in arrays if array.shape and array.dtype in NUMPY]
     kc.add_layers(
@@ -215,7 +236,10 @@ def frozen_graph(path, about):
     )
     check_values(about, arrays)
     about.needs.append(TRUST)
-    about.can += ["Predict.", "Not go on training: its weights are constants."]
+    about.can += [
+        say("Predict."),
+        say("Not continue training: its weights are constants."),
+    ]
     about.code = frozen_graph_lines(path, graph, about)
     return True
 
@@ -230,7 +254,9 @@ def frozen_graph_lines(path, graph, about):
         n.name for n in graph.node if n.name not in used and n.op not in no_result
     ]
     names = [node.name for node in inputs]
-    about.contents.append(f"Inputs: {some(names, 4)}. Outputs: {some(outputs, 4)}.")
+    about.contents.append(
+        say("Inputs: {}. Outputs: {}.", some(names, 4), some(outputs, 4))
+    )
     lines = [
         "import tensorflow as tf",
         "graph = tf.compat.v1.GraphDef()",
@@ -267,7 +293,10 @@ def say_operations(about, operations):
     about.facts["file_operations"] = found
     if found:
         about.problems.append(
-            f"It has operations that read or write files, or run Python: {some(found)}."
+            say(
+                "It has operations that read or write files, or run Python: {}.",
+                some(found),
+            )
         )
 
 
@@ -291,14 +320,16 @@ def first_graph(path):
     message = part_of_tensorflow("tensorflow.core.protobuf.saved_model_pb2")
     saved = parse(message.SavedModel(), path)
     if not saved.meta_graphs:
-        raise ValueError("it has no graph of TensorFlow")
+        raise ValueError(say("it has no graph of TensorFlow"))
     return saved.meta_graphs[0]
 
 
 def parse(message, path):
     """Fill a protocol buffer from a file, and return it."""
     if path.stat().st_size > MOST:
-        raise zips.RefusedError(f"{path.name} is larger than {MOST:,} bytes: not read.")
+        raise zips.RefusedError(
+            say("{} is larger than {} bytes: not read.", path.name, f"{MOST:,}")
+        )
     message.ParseFromString(path.read_bytes())
     return message
 
