@@ -35,7 +35,9 @@ def start_worker(number, place):
 
 lesson.step(1, "Two workers train")
 
-lesson.note("They listen on all network interfaces while they train; see README.md.")
+lesson.note(
+    "They listen on all network interfaces while they train; see docs/cluster.md."
+)
 place = folder / "undisturbed"
 chief = start_worker(0, place)
 other = start_worker(1, place)
@@ -94,4 +96,4 @@ lesson.check_same_weights(
     "as undisturbed: not one bit differs", finished_model, undisturbed_model
 )
 
-# On a cluster: README.md, "From one machine to many"
+# On a cluster: docs/cluster.md

@@ -85,4 +85,4 @@ np.save(folder / "pickle.npy", np.array([{"any": "object"}]))
 with lesson.expect_error(ValueError, "allow_pickle=False"):
     np.load(folder / "pickle.npy")
 
-# What each format can run, and when, was tried: the table in README.md.
+# What each format can run, and when, was tried: the table in docs/formats.md.

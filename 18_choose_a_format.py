@@ -2,7 +2,7 @@
 
 The video shows three ways to save a model. These lessons show seven: here they are, one
 under the other, how to save and how to load, and what each is good for. Here each is
-asked for its predictions; what training needs is in README.md, "What survives".
+asked for its predictions; what training needs is in docs/formats.md.
 """
 
 import lesson  # first: it starts TensorFlow without its messages

@@ -30,7 +30,7 @@ COLUMNS = {
     "compile": "loss and optimizer are there, as they were given to model.compile",
     "optimizer": "the optimizer's state is there: Adam's running means and step counter",
     "resumes": "after more training, not a bit differs from a training never interrupted",
-    "no class": "the file of a subclassed model loads where its class is unknown",
+    "without class": "the file of a subclassed model loads where its class is unknown",
     "damage": f"of {COPIES} copies with one changed byte so many are refused; .keras: by testzip",
 }
 
@@ -224,7 +224,7 @@ def main():
         copy = folder / "subclassed" / form.file
         form.save(subclassed, copy)
         without_class = loads_without_class(form, copy, x[:100], logits)
-        row["no class"] = "yes" if without_class else "no"
+        row["without class"] = "yes" if without_class else "no"
         row["damage"] = count_noticed(form, path, build, x[:100])
         table[form.name] = row
         bar.add(1)
@@ -252,12 +252,12 @@ def main():
 
     print()
     advise(
-        "to go on training, from the file alone",
+        "to continue training, from the file alone",
         formats_with(table, architecture=["yes"], resumes=["yes"]),
         [".keras"],
     )
     advise(
-        "to go on training, and your program builds the model",
+        "to continue training, and your program builds the model",
         formats_with(table, resumes=["yes", "by hand"]),
         [".weights.h5", "checkpoint", ".keras", ".h5"],
     )
@@ -268,7 +268,7 @@ def main():
     )
     advise(
         "to predict without your program",
-        formats_with(table, **{"no class": ["yes"]}),
+        formats_with(table, **{"without class": ["yes"]}),
         ["SavedModel", "LiteRT", "TensorFlow.js"],
     )
 

@@ -169,7 +169,7 @@ def plot(path, versions, cells):
 
 
 def check_claims(versions, rows):
-    """Check what README.md says about the files.
+    """Check what docs/formats.md says about the files.
 
     Args:
         versions: list of str.

@@ -59,7 +59,7 @@ def read_parts(archive, about):
         )
     names = archive.namelist()
     if {"training.json", "training.npz"} <= set(names):
-        about.facts["resumable"] = True
+        about.facts["resumable_py"] = True
         about.contents.append(
             say("Written by resumable.py, to resume the training exactly.")
         )
@@ -130,7 +130,7 @@ def say_what_models_can(about, config, cautions):
     unsafe = about.facts.get("code_in_file")
     about.can.append(say("Predict, if you trust it.") if unsafe else say("Predict."))
     random = kc.random_layers(config)
-    if about.facts.get("resumable"):
+    if about.facts.get("resumable_py"):
         about.can.append(
             say(
                 "Continue training to the last bit, by resumable.fit in the program that wrote "
@@ -165,7 +165,7 @@ def say_what_models_can(about, config, cautions):
         about.can.append(
             say(
                 "Continue training as if never interrupted, to the last bit, if the data come "
-                "in the same order. (For a few kinds of models not: README, What survives.)"
+                "in the same order. (For a few kinds of models not: docs/formats.md.)"
             )
         )
 

@@ -73,11 +73,25 @@ SOURCES = [
     "web",
 ]
 
-PAGES = [
-    (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "README.zh-CN.md")
+# README.md and docs/, and for each of them the same page in Chinese.
+TWINS = {
+    "README.md": "README.zh-CN.md",
+    **{
+        f"docs/{path.name}": f"docs/zh/{path.name}"
+        for path in sorted(ROOT.glob("docs/*.md"))
+    },
+}
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in [*TWINS, *TWINS.values(), "CONTRIBUTING.md", "datasets/README.md"]
+}
+README = TEXTS["README.md"]
+# The rows of all tables of errors: message, cause, fix, lesson.
+ERRORS = [
+    re.split(r" ?\| ?", line)[1:-1]
+    for line in TEXTS["docs/errors.md"].splitlines()
+    if re.search(r"\| \d+ \|$", line)
 ]
-README = PAGES[0]
 
 
 def table_below(page, heading):

@@ -1,4 +1,4 @@
-"""The README's table of errors: each is provoked, and each fix is executed."""
+"""The tables of docs/errors.md: each error is provoked, and each fix is executed."""
 
 import contextlib
 import logging
@@ -25,9 +25,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from conftest import README, ROOT, change_one_byte, code, cut_short, table_below
-
-ERRORS = table_below(README, "Error and fix")
+from conftest import ERRORS, ROOT, change_one_byte, code, cut_short
 
 
 class Unregistered(keras.Model):

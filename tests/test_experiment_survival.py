@@ -9,9 +9,10 @@ from experiments import formats, survival
 
 import numpy as np
 import pytest
-from conftest import README, table_below
+from conftest import TEXTS, table_below
 
 SCRIPT = "experiments.survival"
+FORMATS = TEXTS["docs/formats.md"]
 HAND, ALL = "by hand", str(survival.COPIES)
 TABLE = {
     ".weights.h5": ["yes", "no", "no", HAND, HAND, "no", "0"],
@@ -39,12 +40,13 @@ def test_survival_prints_what_survives_and_writes_it_as_csv(default_run):
 def test_the_table_of_what_survives_is_what_the_experiment_finds(default_run):
     folder = default_run(SCRIPT).folder
     with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
-        assert table_below(README, "What survives") == list(csv.reader(file))[1:]
+        found = list(csv.reader(file))[1:]
+    assert table_below(FORMATS, "What survives") == found
 
 
-def test_the_readme_gives_the_advice_of_the_experiment(default_run):
+def test_the_page_on_formats_gives_the_advice_of_the_experiment(default_run):
     text = " ".join(default_run(SCRIPT).stdout.split())
-    advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
+    advice = FORMATS.split("If you want\n\n")[1].split("\n\n")[0].splitlines()
     for line in advice[:4]:
         wish, _, named = line.removeprefix("- ").partition(":")
         (use,) = re.findall(rf"If you want {wish}, use (.+?)\.(?= ok|$)", text)
@@ -56,9 +58,9 @@ def test_the_readme_gives_the_advice_of_the_experiment(default_run):
 def test_survival_says_which_format_to_use(default_run):
     text = re.sub(r"\s+", " ", default_run(SCRIPT).stdout)
     for wish, names in (
-        ("to go on training, from the file alone", ".keras"),
+        ("to continue training, from the file alone", ".keras"),
         (
-            "to go on training, and your program builds the model",
+            "to continue training, and your program builds the model",
             ".weights.h5 or checkpoint or .keras or .h5",
         ),
         (

@@ -13,7 +13,7 @@ import textwrap
 import lesson
 
 import psutil
-from conftest import README, ROOT, need, numbers, stop_in_the_middle
+from conftest import ROOT, TEXTS, need, numbers, stop_in_the_middle
 
 SCRIPT = "12_two_workers.py"
 
@@ -84,7 +84,7 @@ def test_a_worker_that_waits_in_vain_ends_with_the_program_that_started_it():
 
 
 def test_workers_of_tensorflow_listen_on_all_interfaces():
-    # Not as we would have it: the README warns of it. Should this fail, mend the README.
+    # Not as we would have it: docs/cluster.md warns of it. Should this fail, mend that page.
     need(os.name == "posix", "this test looks at the sockets of a process")
     program = textwrap.dedent("""
         import lesson
@@ -141,8 +141,10 @@ def test_fit_under_multi_worker_mirrored_strategy_does_not_work():
         assert "PerReplica" in worker.communicate(timeout=60)[0]
 
 
-def test_the_readme_calculates_how_often_to_save_correctly():
-    section = " ".join(README.split("**How often.**")[1].split("\n\n")[0].split())
+def test_the_page_on_clusters_calculates_how_often_to_save_correctly():
+    section = " ".join(
+        TEXTS["docs/cluster.md"].split("**How often.**")[1].split("\n\n")[0].split()
+    )
     save, days, machines = numbers(
         r"takes (\d+) s, a machine fails once in (\d+) days, and there are (\d+) machines",
         section,

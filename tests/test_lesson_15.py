@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import (
-    README,
+    ERRORS,
     ROOT,
     Folder,
     code,
@@ -30,7 +30,6 @@ from conftest import (
     numbers,
     start_and_read_until,
     stop_in_the_middle,
-    table_below,
 )
 from playwright.sync_api import sync_playwright
 
@@ -223,7 +222,9 @@ def browser():
 
 @pytest.fixture
 def library():
-    need(LIBRARY.exists(), "web/tf.min.js is needed: README.md says how to get it")
+    need(
+        LIBRARY.exists(), "web/tf.min.js is needed: docs/install.md says how to get it"
+    )
     return LIBRARY
 
 
@@ -483,9 +484,7 @@ def test_tensorflow_js_refuses_the_architecture_as_keras_3_writes_it(page, serve
     message = page.evaluate(
         "tf.loadLayersModel('keras3/model.json').catch(e => e.message)"
     )
-    (row,) = [
-        row for row in table_below(README, "Error and fix") if "InputLayer" in row[0]
-    ]
+    (row,) = [row for row in ERRORS if "InputLayer" in row[0]]
     assert f"Error: {message}" == code(row[0])[0]
 
 

@@ -675,7 +675,7 @@ def test_a_folder_names_the_models_in_it(files):
     assert "No model is directly in it" in said(ROOT / "tests")["problems"][0]
 
 
-def test_a_file_of_resumable_is_known(files, tmp_path):
+def test_a_file_of_resumable_py_is_known(files, tmp_path):
     with zipfile.ZipFile(files[0] / "dropout.keras") as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     with zipfile.ZipFile(tmp_path / "newest.keras", "w") as archive:

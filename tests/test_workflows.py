@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from conftest import README, ROOT, pytest_report_header
+from conftest import ROOT, TEXTS, pytest_report_header
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TESTS = (ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8")
@@ -23,7 +23,8 @@ def test_the_workflows_keep_to_their_schema():
 
 
 def test_the_tests_run_the_commands_of_the_readme_on_three_systems():
-    commands = re.findall(r"^.*-m venv .venv && .*$", README, re.M)
+    pages = TEXTS["README.md"] + TEXTS["docs/install.md"]
+    commands = re.findall(r"^.*-m venv .venv && .*$", pages, re.M)
     assert len(commands) == 4
     for command in commands:
         assert f"        run: {command}\n" in TESTS
