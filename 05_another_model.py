@@ -20,7 +20,7 @@ folder = lesson.folder(__file__)
 lesson.step(1, "Train a sequential model, and save its weights")
 
 keras.utils.set_random_seed(1)
-sequential_model = models.compiled("sequential")
+sequential_model = models.build_and_compile("sequential")
 sequential_model.fit(x_train, y_train, shuffle=False, verbose=2)
 sequential_model.save_weights(folder / "sequential.weights.h5")
 

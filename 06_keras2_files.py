@@ -26,7 +26,7 @@ folder = lesson.folder(__file__)
 lesson.step(1, "What is in the folder of weights")
 
 # TensorFlow 2.3, the version of 2020, wrote the folder after two epochs of training.
-model = models.compiled()
+model = models.build_and_compile()
 with lesson.expect_error(ValueError, "File format not supported"):
     model.load_weights("weights/")
 
@@ -66,7 +66,7 @@ model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 went_on = [reference["w0"], reference["w1"], reference["w2"], reference["w3"]]
 difference = lesson.largest_difference(model.get_weights(), went_on)
 result = f"weights differ from TensorFlow 2.3 by at most {difference:.1g}"
-lesson.check(result, difference < 1e-5, judged=args.samples >= 6400)
+lesson.check(result, difference < 1e-5, enough_data=args.samples >= 6400)
 
 lesson.step(3, "The folder of a whole model")
 
@@ -94,4 +94,5 @@ keras2.convert(h5_file).save(folder / "from_2020.keras")
 loaded_model = keras.models.load_model(folder / "from_2020.keras")
 lesson.check("its Adam has seen two epochs", loaded_model.optimizer.iterations == 3750)
 
-# What the video says of its files, tried in TensorFlow 2.3: python -m experiments.then
+# What the video says of its files, tried in TensorFlow 2.3:
+# python -m experiments.video_claims

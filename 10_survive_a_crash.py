@@ -60,7 +60,7 @@ if newest_file:
     done = int(newest_file.stem.removeprefix("epoch-"))
 else:
     keras.utils.set_random_seed(1)
-    model = models.compiled()
+    model = models.build_and_compile()
     done = 0
 lesson.note(f"{done} of 6 epochs are done.")
 

@@ -57,12 +57,12 @@ loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 # The same training in this process alone only rounds differently.
 keras.utils.set_random_seed(1)
-alone_model = models.compiled()
+alone_model = models.build_and_compile()
 alone_model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
 weights = alone_model.get_weights()
 difference = lesson.largest_difference(loaded_model.get_weights(), weights)
 sentence = f"weights differ by at most {difference:.1g}"
-lesson.check(sentence, difference < 0.001, judged=args.full)
+lesson.check(sentence, difference < 0.001, enough_data=args.full)
 
 lesson.step(3, "A worker dies")
 

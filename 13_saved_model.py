@@ -22,7 +22,7 @@ lesson.step(1, "Train for one epoch")
 # The subclassed model, because it is the hardest to load. Its computation is Python
 # code, the class `models.Classifier`, and a `.keras` file does not contain that code.
 keras.utils.set_random_seed(1)
-model = models.compiled("subclassed")
+model = models.build_and_compile("subclassed")
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 lesson.step(2, "Export it")

@@ -73,7 +73,7 @@ def arguments(doc, model=False, parser=None):
 
     Returns:
         argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
-        that accuracies can be judged), `model` (str) if the lesson takes it, and the
+        that accuracies can be checked), `model` (str) if the lesson takes it, and the
         lesson's own.
     """
     title = doc.splitlines()[0]
@@ -166,16 +166,16 @@ def note(text):
     _say("", text)
 
 
-def check(sentence, passed, judged=True):
+def check(sentence, passed, enough_data=True):
     """Print `sentence` as proven, or stop the lesson with exit status 1.
 
     Args:
         sentence: the claim, with the values that it is about.
         passed: whether it holds.
-        judged: False if the claim needs all of MNIST, say, and this run has less of it;
+        enough_data: False if the claim needs all of MNIST, say, and this run has less of it;
             then it is printed, and nothing is proven.
     """
-    if not judged:
+    if not enough_data:
         _say("--", f"not checked, this run is too small for it: {sentence}")
     elif passed:
         _say("ok", sentence)

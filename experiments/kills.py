@@ -39,7 +39,7 @@ TAUGHT = report.taught("10_survive_a_crash.py")
 
 def new_model():
     keras.utils.set_random_seed(1)
-    return models.compiled()
+    return models.build_and_compile()
 
 
 def safe_checkpoint(folder):
@@ -122,7 +122,7 @@ def cnn():
             keras.layers.Dense(models.CLASSES),
         ]
     )
-    return models.compile_classifier(model, steps_per_execution=1)
+    return models.compile(model, steps_per_execution=1)
 
 
 def train_exactly(folder, model, x, y, epochs):

@@ -205,7 +205,7 @@ def main():
     folder = report.folder("survival")
     report.hide_warnings()
     (x, y), _ = data.load_mnist(IMAGES)
-    build = functools.partial(models.compiled, args.model)
+    build = functools.partial(models.build_and_compile, args.model)
     training = train(build, x, y)
     # A subclassed model with the same weights. It must be called before it is exported.
     subclassed = models.subclassed()

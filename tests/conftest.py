@@ -2,7 +2,7 @@
 
 The lessons run as a user runs them: in a process of their own, from another working
 directory, with an empty home folder and without a network, in a folder whose name has a
-space and Chinese characters. Only the import of TensorFlow is shared: see prepared.py.
+space and Chinese characters. Only the import of TensorFlow is shared: see fork_server.py.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ import data
 import language
 import models
 
-import prepared
+import fork_server
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -37,11 +37,11 @@ TAKE_MODEL = [
     for name in LESSONS
     if "model=True" in (ROOT / name).read_text(encoding="utf-8")
 ]
-# Those that can be started: the others help them. `then` runs on TensorFlow 2.3 alone.
+# Those that can be started: the others help them. `video_claims` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"
     for path in sorted(ROOT.glob("experiments/*.py"))
-    if "__main__" in path.read_text(encoding="utf-8") and path.stem != "then"
+    if "__main__" in path.read_text(encoding="utf-8") and path.stem != "video_claims"
 ]
 # These take long: tests run them with less. Their transcripts are of the defaults, so that
 # test_output.py compares words, not numbers.
@@ -174,7 +174,7 @@ class Folder:
         Returns:
             subprocess.CompletedProcess: with its output as text.
         """
-        prefix = [] if script == INSTALLS else prepared.OFFLINE
+        prefix = [] if script == INSTALLS else fork_server.OFFLINE
         return subprocess.run(
             [*prefix, python, *self.command(script), *arguments],
             cwd=self.working_directory(script),
@@ -185,11 +185,11 @@ class Folder:
             check=False,
         )
 
-    def run_prepared(self, script, *arguments, **environment):
+    def run_forked(self, script, *arguments, **environment):
         """Do what `run` does, in a process that has imported TensorFlow already."""
-        if not prepared.AVAILABLE:
+        if not fork_server.AVAILABLE:
             return self.run(script, *arguments, **environment)
-        return prepared.run(
+        return fork_server.run(
             [*self.command(script), *arguments],
             self.working_directory(script),
             self.environment(**environment),
@@ -377,7 +377,7 @@ def default_run(tmp_path_factory, pytestconfig):
 
     It returns the finished process, with the `folder` that it has written to. Each runs
     once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
-    are renewed. Most begin where TensorFlow is imported already, see prepared.py.
+    are renewed. Most begin where TensorFlow is imported already, see fork_server.py.
     """
     finished = {}
 
@@ -385,7 +385,7 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            start = folder.run if script in AS_A_USER else folder.run_prepared
+            start = folder.run if script in AS_A_USER else folder.run_forked
             path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
             finished[script] = start(script, *less, **path)
             written = script.removesuffix(".py").replace(".", "/")

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from conftest import LESSONS, TAKE_MODEL, Folder
-from prepared import OFFLINE
+from fork_server import OFFLINE
 
 
 @pytest.fixture(scope="module")

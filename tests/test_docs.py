@@ -9,9 +9,9 @@ import warnings
 
 import models
 
+import fork_server
 import keras
 import numpy as np
-import prepared
 import pytest
 import tensorflow as tf
 from conftest import LESSONS, README, ROOT, TEXTS, TWINS, code, need, table_below
@@ -27,7 +27,7 @@ CHECK, OWN_TRAINING = PYTHON.findall(TEXTS["docs/your-own-model.md"])
 def names(tmp_path, monkeypatch, few):
     """What the code in the table may use, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
-    model = models.compile_classifier(models.sequential())
+    model = models.compile(models.sequential())
     x, y = few[0][:320], few[1][:320]
     model.fit(x, y, verbose=0)
     # What the calls that load find: the files that the same page says to write.
@@ -94,7 +94,7 @@ for call in {calls!r}:
 
 
 def test_what_tensorflow_of_2020_did_is_what_the_experiment_printed_there():
-    printed = (ROOT / "output" / "then.txt").read_text(encoding="utf-8")
+    printed = (ROOT / "output" / "video_claims.txt").read_text(encoding="utf-8")
     assert printed.splitlines()[1] == "TensorFlow 2.3.0"
     rows = table_below(
         TEXTS["docs/measurements.md"], "What the video says, tried in 2020 and today"
@@ -209,7 +209,7 @@ PATHS = {
 
 
 def test_paths_into_a_cloud_do_what_the_page_says(tmp_path):
-    need(prepared.OFFLINE, "the network cannot be taken away here")
+    need(fork_server.OFFLINE, "the network cannot be taken away here")
     program = f"""
 import keras
 model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
@@ -221,7 +221,7 @@ for call in {[*PATHS]!r}:
         print(type(error).__name__, str(error).splitlines()[0], sep=": ")
 """
     finished = subprocess.run(
-        [*prepared.OFFLINE, sys.executable, "-c", program],
+        [*fork_server.OFFLINE, sys.executable, "-c", program],
         cwd=tmp_path,
         env={**os.environ, "NO_GCE_CHECK": "true"},
         capture_output=True,

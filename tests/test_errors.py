@@ -135,7 +135,7 @@ def files(tmp_path_factory, few):
         ("mnist", models.sequential),
         ("subclassed", models.subclassed),
     ):
-        model = models.compile_classifier(build())
+        model = models.compile(build())
         model.fit(x_train, y_train, verbose=0)
         for ending in ".keras", ".weights.h5":
             (model.save if ending == ".keras" else model.save_weights)(
@@ -232,7 +232,7 @@ def save_more(folder):
     gan.save(folder / "gan.keras")
     gan.save_weights(folder / "gan.weights.h5")
     keras.config.set_dtype_policy("mixed_float16")
-    mixed = models.compiled()
+    mixed = models.build_and_compile()
     keras.config.set_dtype_policy("float32")
     mixed.optimizer.build(mixed.trainable_variables)
     tf.train.Checkpoint(model=mixed).write(folder / "mixed")
@@ -261,7 +261,7 @@ def ada():
 
 # Models that few programs use: each is made when a program names it.
 MODELS = {
-    "fresh": models.compiled,
+    "fresh": models.build_and_compile,
     "other_optimizer": other_optimizer,
     "scaled": scaled_model,
     "with_twice": lambda: keras.Sequential(
@@ -387,7 +387,7 @@ def test_a_fix_works_without_the_message(row, names):
     ]
     assert programs
     if programs[-1].startswith("model.load_weights("):
-        names["model"] = models.compiled()
+        names["model"] = models.build_and_compile()
     for program in programs:
         if not program.startswith("@"):  # a decorator, to be written above a class
             messages = said(program, names)

@@ -28,7 +28,7 @@ def test_resume_loss_draws_a_plot(default_run):
 
 
 def test_resume_loss_runs_with_few_images_and_another_model(shared_folder):
-    finished = shared_folder.run_prepared(
+    finished = shared_folder.run_forked(
         SCRIPT, "--samples", "33", "--model", "subclassed"
     )
     assert (finished.returncode, finished.stderr) == (0, "")

@@ -85,14 +85,14 @@ def test_advice_that_the_table_does_not_give_stops_the_experiment(capsys):
     "form", [*formats.FORMATS, formats.ARRAYS], ids=lambda form: form.name
 )
 def test_each_format_brings_back_the_weights_of_each_build(form, build, tmp_path, few):
-    model = models.compile_classifier(build())
+    model = models.compile(build())
     x, y = few[0][:64], few[1][:64]
     model.train_on_batch(x, y)
     path = tmp_path / form.file
     form.save(model, path)
 
     def build_compiled():
-        return models.compile_classifier(build())
+        return models.compile(build())
 
     for load in form.load, form.load_by_hand:
         loaded = formats.load_as_a_program(load, path, build_compiled)
@@ -106,7 +106,7 @@ def test_each_build_resumes_from_a_checkpoint_and_from_an_h5_file(
     form, build, tmp_path, few
 ):
     def build_compiled():
-        return models.compile_classifier(build(), steps_per_execution=1)
+        return models.compile(build(), steps_per_execution=1)
 
     x, y = few[0][:640], few[1][:640]
     training = survival.train(build_compiled, x, y)
@@ -118,12 +118,14 @@ def test_each_build_resumes_from_a_checkpoint_and_from_an_h5_file(
 
 
 def test_other_weights_are_not_taken_for_those_that_were_saved(tmp_path, few):
-    training = survival.train(models.compiled, few[0][:64], few[1][:64])
+    training = survival.train(models.build_and_compile, few[0][:64], few[1][:64])
     path = tmp_path / "model.keras"
-    other = models.compiled()
+    other = models.build_and_compile()
     other.train_on_batch(few[0][:64], few[1][:64])
     other.save(path)
-    parts = survival.brought_back(formats.load_model, path, models.compiled, training)
+    parts = survival.brought_back(
+        formats.load_model, path, models.build_and_compile, training
+    )
     assert parts == {
         "weights": False,
         "architecture": True,
@@ -135,11 +137,13 @@ def test_other_weights_are_not_taken_for_those_that_were_saved(tmp_path, few):
 
 def test_no_byte_of_a_keras_file_can_be_changed_unnoticed(tmp_path, few):
     path = tmp_path / "model.keras"
-    model = models.compiled()
+    model = models.build_and_compile()
     model.train_on_batch(few[0][:64], few[1][:64])
     model.save(path)
     before = path.read_bytes()
-    noticed = survival.count_noticed(formats.KERAS, path, models.compiled, few[0][:1])
+    noticed = survival.count_noticed(
+        formats.KERAS, path, models.build_and_compile, few[0][:1]
+    )
     assert noticed == survival.COPIES
     assert path.read_bytes() == before
 

@@ -157,7 +157,7 @@ NOT_SEEN = {
     "{} is damaged",  # experiments/damage.py catches it
 }
 # It runs on an old TensorFlow, without `language`; its transcript is tested below.
-OLD = "then.py"
+OLD = "video_claims.py"
 
 
 @pytest.mark.parametrize(

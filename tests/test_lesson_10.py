@@ -40,7 +40,7 @@ def test_a_lesson_10_that_was_killed_goes_on_and_one_that_has_ended_begins_anew(
     process, _ = start_and_read_until(folder, SCRIPT, "Epoch 4/6", *FEW)
     process.kill()
     process.communicate()
-    goes_on = folder.run_prepared(SCRIPT, *FEW)
+    goes_on = folder.run_forked(SCRIPT, *FEW)
     assert (goes_on.returncode, goes_on.stderr) == (0, "")
     assert goes_on.stdout.count("\n   | Lesson 10: ") == 2
     (done,) = numbers(r"(\d+) of 6 epochs are done", goes_on.stdout)
@@ -68,7 +68,7 @@ def test_training_that_was_stopped_goes_on_to_the_last_bit(
 ):
     def new_model():
         keras.utils.set_random_seed(1)
-        return models.compiled(build)
+        return models.build_and_compile(build)
 
     monkeypatch.setattr(kills, "new_model", new_model)
     ends = []

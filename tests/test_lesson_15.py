@@ -200,7 +200,7 @@ def test_a_wrong_taught_file_gets_one_sentence_before_the_training(
             keras.Sequential([keras.Input((pixels,)), keras.layers.Dense(digits)]),
             tmp_path,
         )
-    finished = shared_folder.run_prepared(SCRIPT, "--taught", str(path))
+    finished = shared_folder.run_forked(SCRIPT, "--taught", str(path))
     assert finished.returncode == 1
     assert message in finished.stderr
     assert str(path) in finished.stderr
@@ -435,10 +435,10 @@ def test_the_taught_model_comes_back_into_keras_and_trains_on(
     assert np.abs(predict(page, images) - loaded(images)).max() < 1e-4
     # And as a user does it, in a folder of its own: this one is being served.
     folder = Folder(tmp_path / "again")
-    finished = folder.run_prepared(SCRIPT, "--samples", "2000", "--taught", str(taught))
+    finished = folder.run_forked(SCRIPT, "--samples", "2000", "--taught", str(taught))
     assert (finished.returncode, finished.stderr) == (0, "")
     # It goes on from what the browser has taught.
-    models.compile_classifier(loaded)
+    models.compile(loaded)
     _, accuracy = loaded.evaluate(*mnist[1], verbose=0)
     assert re.search(rf"Taught in the browser:\s+\S*{taught.name}", finished.stdout)
     assert f"test images: {accuracy:.2%} before" in finished.stdout

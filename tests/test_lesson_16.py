@@ -71,7 +71,7 @@ def test_without_the_packages_lesson_16_says_what_to_install(shared_folder, tmp_
 
 
 def test_the_second_process_started_alone_says_what_to_run_first(folder):
-    finished = folder.run_prepared("programs/other_backend.py")
+    finished = folder.run_forked("programs/other_backend.py")
     assert finished.returncode == 1
     assert finished.stdout == ""
     assert "Run 16_other_frameworks.py first" in finished.stderr.splitlines()[-1]

@@ -18,7 +18,7 @@ from conftest import (
     need,
     stop_in_the_middle,
 )
-from prepared import OFFLINE
+from fork_server import OFFLINE
 
 FEW = ("--samples", "2000")
 
@@ -54,7 +54,7 @@ def test_the_network_was_away(folder):
     need(OFFLINE, "`unshare` is needed to take the network away")
     script = folder.path / "connect.py"
     script.write_text("import socket; socket.create_connection(('192.0.2.1', 80), 5)")
-    for run in folder.run, folder.run_prepared:
+    for run in folder.run, folder.run_forked:
         assert "Network is unreachable" in run(script.name).stderr
 
 
@@ -85,14 +85,14 @@ def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, m
 
 @pytest.mark.parametrize("script", [LESSONS[0], LESSONS[-1]])
 def test_a_lesson_with_a_wrong_argument_does_nothing_else(shared_folder, script):
-    finished = shared_folder.run_prepared(script, "--model", "keras")
+    finished = shared_folder.run_forked(script, "--model", "keras")
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert finished.stderr.startswith(f"usage: {script}")
 
 
 def test_help_says_what_the_arguments_do(shared_folder):
-    finished = shared_folder.run_prepared("01_save_load_weights.py", "--help")
+    finished = shared_folder.run_forked("01_save_load_weights.py", "--help")
     assert finished.returncode == 0
     for text in ("Lesson 1", "--model", "--samples", "all 60000"):
         assert text in finished.stdout
@@ -137,7 +137,7 @@ def test_a_python_without_keras_gets_one_sentence(shared_folder, tmp_path):
 
 def test_lessons_without_their_data_get_one_sentence(folder):
     shutil.rmtree(folder.path / "datasets")
-    finished = folder.run_prepared("01_save_load_weights.py")
+    finished = folder.run_forked("01_save_load_weights.py")
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert "mnist.npz is missing. Restore it with" in line
@@ -161,7 +161,7 @@ def test_a_learners_own_mistake_keeps_its_traceback(folder):
     script.write_text(
         f'{before}open("nope.txt")\n\nlesson.step(1,{first_step}', encoding="utf-8"
     )
-    finished = folder.run_prepared(script.name, *FEW)
+    finished = folder.run_forked(script.name, *FEW)
     assert finished.returncode == 1
     line = before.count("\n") + 1
     assert f'{LESSONS[0]}", line {line}, in <module>' in finished.stderr
@@ -171,7 +171,7 @@ def test_a_learners_own_mistake_keeps_its_traceback(folder):
 
 def test_a_folder_that_cannot_be_made_gets_one_sentence(folder):
     (folder.path / "saved").write_text("in the way")
-    finished = folder.run_prepared("01_save_load_weights.py", *FEW)
+    finished = folder.run_forked("01_save_load_weights.py", *FEW)
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert "Nothing can be written to the folder" in line
@@ -187,7 +187,7 @@ def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
     )
     assert changed != text
     script.write_text(changed, encoding="utf-8")
-    finished = folder.run_prepared(script.name, *FEW)
+    finished = folder.run_forked(script.name, *FEW)
     assert finished.returncode == 1
     assert "FAIL   it predicts as before" in finished.stdout
     assert finished.stdout.count("[[") == 2  # both values
