@@ -1,4 +1,4 @@
-"""Lesson 5, third part: a file that is refused
+"""Lesson 5, fourth part: a file that is refused
 
 A weights file of the video's third model, the class, is refused by the two others. The
 weights in it are good; they only stand in another place. `KerasFileEditor` says where,

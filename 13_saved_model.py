@@ -60,16 +60,14 @@ lesson.step(4, "Predict in a new Python process, without the class")
 # The process does not import `models`.
 np.save(folder / "images.npy", x_test)
 
-lesson.run_in_a_new_process(
-    """
+program = """
     import lesson  # it starts TensorFlow without its messages
     import numpy as np
     import tensorflow as tf
     loaded = tf.saved_model.load("exported")
     np.save("logits.npy", loaded.serve(np.load("images.npy")))
-    """,
-    folder,
-)
+"""
+lesson.run("-c", program, directory=folder)
 
 logits_there = np.load(folder / "logits.npy")
 lesson.check_close("the logits differ by", logits_there, model(x_test))

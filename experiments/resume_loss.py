@@ -78,8 +78,8 @@ def main():
     report.add_model(parser)
     parser.add_argument(
         "--samples",
-        type=lesson.number(lesson.TRAINING_IMAGES),
-        default=lesson.TRAINING_IMAGES,
+        type=lesson.number(data.TRAINING_IMAGES),
+        default=data.TRAINING_IMAGES,
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )

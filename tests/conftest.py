@@ -5,6 +5,7 @@ directory, with an empty home folder and without a network, in a folder whose na
 space and Chinese characters. Only the import of TensorFlow is shared: see prepared.py.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import re
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 
 # What the tests look for is English, whatever the language of the system.
@@ -30,6 +32,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
+TAKE_MODEL = [
+    name
+    for name in LESSONS
+    if "model=True" in (ROOT / name).read_text(encoding="utf-8")
+]
 # Those that can be started: the others help them. `then` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"
@@ -302,7 +309,7 @@ class ByLesson(LoadScopeScheduling):
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
             r"\[(\d\d)_|\[experiments\.(\w+)"
-            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(modelfile|pages)",
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(bare|modelfile|pages)",
             nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid
@@ -317,6 +324,36 @@ def copied_datasets(tmp_path_factory):
     """Copy the data once for a test process; its folders have links to this copy."""
     copy = tmp_path_factory.mktemp("data") / "datasets"
     Folder.datasets = shutil.copytree(ROOT / "datasets", copy)
+
+
+@pytest.fixture(scope="session")
+def bare_python(pytestconfig):
+    """The Python of a virtual environment in which requirements.txt is installed, alone.
+
+    It is kept in pytest's cache, under a name made of the file's content.
+    """
+    wanted = (ROOT / "requirements.txt").read_bytes() + sys.version.encode()
+    place = pytestconfig.cache.mkdir("bare") / hashlib.sha256(wanted).hexdigest()[:16]
+    scripts, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    python = place / scripts / name
+    complete = place / "complete"
+    try:
+        place.mkdir()
+    except FileExistsError:  # of an earlier run, or the other test process is at it
+        deadline = time.monotonic() + 600
+        while not complete.exists():
+            assert time.monotonic() < deadline, f"delete {place} and try again"
+            time.sleep(1)
+        return str(python)
+    venv.create(place, with_pip=True)
+    command = [python, "-m", "pip", "install", "-q", "-r", ROOT / "requirements.txt"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        shutil.rmtree(place)
+    reason = f"requirements.txt cannot be installed: {finished.stderr[-300:]}"
+    need(finished.returncode == 0, reason)
+    complete.touch()
+    return str(python)
 
 
 @pytest.fixture

@@ -28,16 +28,6 @@ def test_the_tests_run_the_commands_of_the_readme_on_three_systems():
     assert len(commands) == 4
     for command in commands:
         assert f"        run: {command}\n" in TESTS
-    for system in "ubuntu", "macos", "windows":
-        assert f"runs-on: {system}-latest" in TESTS
-    versions = re.findall(r"python: (\[.*\])", TESTS)
-    assert versions == ['["3.11", "3.12", "3.13"]'] * 3
-
-
-def test_once_a_week_the_pins_of_tensorflow_and_keras_do_not_count():
-    assert re.search(r'- cron: "\d+ \d+ \* \* \d"', TESTS)
-    (newest,) = re.findall(r"pip install --upgrade (.*)", TESTS)
-    assert {"tensorflow", "keras", "tf_keras"} <= set(newest.split())
 
 
 def test_pytest_says_first_that_versions_are_others_than_the_pinned(
