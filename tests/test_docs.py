@@ -322,28 +322,6 @@ def test_each_page_says_first_whom_it_is_for_and_leads_back_to_the_readme():
             assert f"]({name})" in README
 
 
-def test_every_package_that_is_imported_is_listed():
-    listed = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.M)
-    imported = set()
-    packages = "", "programs/", "experiments/", "modelfile/"
-    for path in [path for name in packages for path in ROOT.glob(f"{name}*.py")]:
-        text = path.read_text(encoding="utf-8")
-        imported |= set(re.findall(r"^ *(?:import|from) (\w+)", text, re.M))
-    own = {path.stem for path in ROOT.glob("*.py")} | {
-        "programs",
-        "experiments",
-        "modelfile",
-    }
-    imported = {name.replace("google", "protobuf") for name in imported}
-    packages = {
-        name.replace("_", "-") for name in imported - own - sys.stdlib_module_names
-    }
-    # Lesson 16 does without those of requirements-other.txt, if need be.
-    text = (ROOT / "requirements-other.txt").read_text()
-    others = re.findall(r"^[\w-]+", text, re.M)
-    assert sorted(packages - set(others)) == sorted(listed)
-
-
 def test_the_versions_that_run_are_the_versions_that_are_pinned():
     pinned = (ROOT / "requirements.txt").read_text()
     assert f"tensorflow=={tf.__version__}\n" in pinned
