@@ -126,6 +126,15 @@ def test_the_first_lines_save_and_load_and_nothing_warns(tmp_path, monkeypatch):
     loaded_model.fit(x, np.zeros((32, 10)), verbose=0)
 
 
+def test_the_calls_that_the_first_table_names_can_be_typed(names):
+    table = README.split("| I want to |")[1].split("\n## ")[0]
+    calls = [call for call in code(table) if "(" in call]
+    assert len(calls) == 3
+    for call in calls:
+        exec(call, names)
+    assert {"my.weights.h5", "my_model"} <= set(os.listdir())
+
+
 def test_the_script_for_your_own_model_continues_where_it_stopped(folder):
     assert len(SCRIPT.splitlines()) <= 25
     script = folder.path / "my_script.py"

@@ -399,19 +399,17 @@ TRACEBACK = """Traceback (most recent call last):
 {message}"""
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_each_row_of_both_tables_is_found_however_a_terminal_breaks_its_message(
-    site, page, finder, language
+def test_each_row_is_found_on_the_chinese_page_however_a_terminal_breaks_its_message(
+    site, page, finder
 ):
-    page.goto((site / language / "errors.html").as_uri())
+    page.goto((site / "zh" / "errors.html").as_uri())
     cases = [(code(row[0])[0], "keras.models.load_model(path)") for row in ERRORS]
     cases += [(code(today)[0], code(then)[0]) for then, today, _ in THEN]
     for message, call in cases:
         narrow = "\n".join(re.findall(".{1,20}", message))
-        for text in (message, f"\x1b[31m{narrow}\x1b[0m"):
-            found = finder(TRACEBACK.format(call=call, message=text))
-            assert found, message
-            assert message.strip() in found[0], message
+        found = finder(TRACEBACK.format(call=call, message=f"\x1b[31m{narrow}\x1b[0m"))
+        assert found, message
+        assert message.strip() in found[0], message
 
 
 def test_the_videos_call_decides_between_rows_with_the_same_message(finder, page):
