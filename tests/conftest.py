@@ -54,14 +54,6 @@ QUICKER = {
 INSTALLS = "experiments.versions"
 # Whoever has installed what README.md says first has no JAX. This lesson needs it.
 NEEDS_JAX = "16_other_frameworks.py"
-# Each of these starts with a Python of its own: a lesson of each part, and an experiment.
-AS_A_USER = [
-    LESSONS[0],
-    "07_older_keras.py",
-    "12_two_workers.py",
-    "17_files_of_others.py",
-    INSTALLS,
-]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -385,7 +377,7 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            start = folder.run if script in AS_A_USER else folder.run_forked
+            start = folder.run if script == INSTALLS else folder.run_forked
             path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
             finished[script] = start(script, *less, **path)
             written = script.removesuffix(".py").replace(".", "/")
