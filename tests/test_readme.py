@@ -150,10 +150,12 @@ RESUMED = {
     "what EarlyStopping": ["without_one_part", "model_checkpoint_keeps_the_best_only"],
     "what a callback of your own": [
         "a_callback_of_ones_own_gets_its_state_back",
-        "a_callback_without_get_state_begins_anew",
+        "without_get_state_numbers_and_lists_of_a_callback_are_kept",
     ],
     "history, number of epochs": ["a_training_that_was_stopped_early_stays_stopped"],
-    "random numbers without": ["it_cannot_keep_what_its_first_lines_say"],
+    "`keras.random` without": [
+        "it_keeps_the_random_state_of_keras_and_the_states_of_an_lstm"
+    ],
 }
 
 
