@@ -10,16 +10,19 @@ Started again, the program continues after the last epoch that was saved. What c
 exact is printed, as "Not exact: ...", before the training begins. What the program says
 is what is used: a changed learning rate or callback is named, and the new one counts.
 
-newest.keras in the folder is an ordinary file of Keras with two more members:
-training.json and training.npz have the states of random layers, what callbacks
-remember, the history, and the settings, to compare. previous.keras is the epoch before.
+newest.keras in the folder is an ordinary file of Keras with one more member:
+training.json has the states of random layers, what callbacks remember, the history, and
+the settings, to compare. (Large arrays are beside it.) previous.keras is the epoch
+before. A power failure can cost the newest epoch; then previous.keras is used.
 
 "To the last bit" means with the same versions on the same processor; on a GPU only after
 `tf.config.experimental.enable_op_determinism()`. Not seen here: what your own code
 draws from NumPy's or TensorFlow's own random numbers, or keeps in global variables.
 """
 
+import concurrent.futures
 import contextlib
+import copy
 import errno
 import io
 import json
@@ -42,7 +45,7 @@ import keras
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
-MEMBERS = {"model.weights.h5", "training.json", "training.npz"}
+MEMBERS = {"model.weights.h5", "training.json"}
 # Not compared: names, what follows from the data, and where something is written to.
 UNCOMPARED = {"name", "module", "registered_name", "build_config", "build_input_shape"}
 UNCOMPARED |= {"filepath", "filename", "log_dir", "verbose", "params"}
@@ -152,6 +155,8 @@ def take(array: Any, rows: np.ndarray) -> np.ndarray:
 def text_as_tensor(array: Any) -> Any:
     """Return text as what TensorFlow trains with, and all else as it is."""
     if isinstance(array, np.ndarray) and array.dtype.kind in "USO":
+        if keras.backend.backend() != "tensorflow":
+            raise ValueError("Text is for TensorFlow: make it numbers in `prepare`.")
         return keras.ops.convert_to_tensor(array, dtype="string")
     return array
 
@@ -346,7 +351,6 @@ class Saver(keras.callbacks.Callback):
     def __init__(self, folder: str | Path, callbacks: list, about: dict):
         super().__init__()
         self.folder = Path(folder)
-        self.about = about  # what is compared with the next start
         self.callbacks = {}
         numbers = Counter()
         for callback in callbacks:
@@ -362,28 +366,29 @@ class Saver(keras.callbacks.Callback):
                 )
             for attribute in lost_attributes(callback):
                 say(f"{name}.{attribute} is not kept. Write get_state and set_state.")
-        self.about["callbacks"] = {
+        about["callbacks"] = {
             name: about_data(
                 {key: value for key, value in vars(each).items() if is_kept(key, value)}
             )
             for name, each in self.callbacks.items()
         }
+        self.about = as_json(about)  # what is compared with the next start
         self.state = {"epoch": 0, "batches": 0, "batches_in_pass": None}
         self.state |= {"epochs": None, "ended_by": None}
         self.memory = {}
+        self.disk = concurrent.futures.ThreadPoolExecutor(1)
+        self.synced = self.disk.submit(bool)
         self.has_model = True  # else the file has its weights only
-        self.has_saved = False
 
     def read(self, path: Path) -> None:
         """Read what was saved, and say what has changed since."""
         with zipfile.ZipFile(path) as archive:
-            arrays = np.load(io.BytesIO(archive.read("training.npz")))
             saved = json.loads(
                 archive.read("training.json"),
-                object_hook=lambda each: decoded(each, arrays),
+                object_hook=lambda each: decoded(each, archive),
             )
         self.state, self.memory = saved["state"], saved["memory"]
-        before, now = saved["about"], as_json(self.about)
+        before, now = copy.deepcopy([saved["about"], self.about])
         for name, memory in self.memory.items():
             for key in memory:  # no setting, even if it stands among them
                 before["callbacks"].get(name, {}).pop(key, None)
@@ -462,21 +467,21 @@ class Saver(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         # Not before now: all other callbacks have just forgotten what they knew.
-        self.at_start = {name: marks(each) for name, each in self.callbacks.items()}
+        self.at_start = {
+            name: {key: mark(value) for key, value in vars(each).items()}
+            for name, each in self.callbacks.items()
+        }
         for name, callback in self.callbacks.items():
             memory = self.memory.get(name, {})
             if hasattr(callback, "set_state") and memory:
                 callback.set_state(memory)
             else:
                 vars(callback).update(memory)
-
-    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.batches_seen = 0
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.batches_seen = batch + 1
-        if not self.has_saved:  # see to it that it can be done, before hours are lost
-            self.has_saved = True
+        if all(
+            layer.built for layer in self.model._flatten_layers()
+        ):  # see whether it can be saved, before hours are lost
+            if self.model.optimizer is not None and not self.model.optimizer.built:
+                self.model.optimizer.build(self.model.trainable_variables)
             try:
                 self.write(self.folder / "new.keras")
             except OSError as error:
@@ -484,6 +489,12 @@ class Saver(keras.callbacks.Callback):
                     f"Nothing can be saved in {self.folder}: {error}"
                 ) from error
             (self.folder / "new.keras").unlink()
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.batches_seen = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.batches_seen = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get("loss", 0)
@@ -504,15 +515,14 @@ class Saver(keras.callbacks.Callback):
         new, newest = self.folder / "new.keras", self.folder / "newest.keras"
         # Under another name: the file before is not harmed by a crash.
         self.write(new)
-        with open(new, "rb+") as file:
-            os.fsync(file.fileno())  # a power failure needs this, a kill does not
+        self.synced.result()  # previous.keras will be on the disk for sure
         if newest.exists():
             replace(newest, self.folder / "previous.keras")
         replace(new, newest)
-        if os.name == "posix":  # the new names, too
-            folder = os.open(self.folder, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+        self.synced = self.disk.submit(sync, newest)  # while the training continues
+
+    def on_train_end(self, logs: dict | None = None) -> None:
+        self.synced.result()
 
     def write(self, path: Path) -> None:
         """Write the model, and what is not in a file of Keras."""
@@ -521,24 +531,23 @@ class Saver(keras.callbacks.Callback):
             if hasattr(callback, "get_state"):
                 memory[name] = callback.get_state()
                 continue
-            before, now = self.at_start[name], marks(callback)
-            changed = [key for key in now if now[key] != before.get(key)]
-            memory[name] = {
-                key: vars(callback)[key]
-                for key in changed
-                if is_kept(key, vars(callback)[key])
-            }
-            for key in sorted(set(changed) - set(memory[name])):
-                before[key] = now[key]  # say it once
-                say(f"{name}.{key} is not kept. Write get_state and set_state.")
-        saved = {"about": as_json(self.about), "state": self.state, "memory": memory}
+            before, memory[name] = self.at_start[name], {}
+            for key, value in vars(callback).items():
+                if not has_changed(callback, key, value, before):
+                    continue
+                if is_kept(key, value):
+                    memory[name][key] = value
+                else:
+                    before[key] = mark(value)  # say it once
+                    say(f"{name}.{key} is not kept. Write get_state and set_state.")
+        saved = {"about": self.about, "state": self.state, "memory": memory}
         saved["weights"] = len(self.model.weights)
         saved["random"] = random_states(self.model)
         saved["optimizers"] = {
             name: [variable.name for variable in optimizer.variables]
             for name, optimizer in optimizers_of(self.model).items()
         }
-        arrays = []
+        arrays = {}
         text = json.dumps(saved, default=lambda each: encoded(each, arrays))
         if self.has_model:
             try:
@@ -555,9 +564,10 @@ class Saver(keras.callbacks.Callback):
                 archive.write(weights, "model.weights.h5")
             weights.unlink()
         with zipfile.ZipFile(path, "a") as archive:
+            for name, array in arrays.items():
+                with archive.open(name, "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array)
             archive.writestr("training.json", text)
-            with archive.open("training.npz", "w", force_zip64=True) as member:
-                np.savez(member, *arrays)
 
 
 # What callbacks remember: each attribute that has changed since the training began.
@@ -592,15 +602,24 @@ def lost_attributes(callback: keras.callbacks.Callback) -> list:
     ]
 
 
-def marks(callback: keras.callbacks.Callback) -> dict:
-    """Return for each attribute what changes when it does."""
-    found = {}
-    for name, value in vars(callback).items():
-        if is_kept(name, value):
-            found[name] = json.dumps(value, default=checksum)
-        elif type(value) in (tuple, set, dict, list) and not is_of_keras(callback):
-            found[name] = repr(value)
-    return found
+def mark(value: Any) -> tuple:
+    """Return what changes when a value does."""
+    if is_kept("", value):
+        return type(value), json.dumps(value, default=checksum)
+    return type(value), repr(value)
+
+
+def has_changed(callback: Any, name: str, value: Any, before: dict) -> bool:
+    """Return whether an attribute is not what it was, and matters."""
+    kept = is_kept(name, value)
+    if not kept and (
+        is_of_keras(callback) or type(value) not in (tuple, set, dict, list)
+    ):
+        return False
+    # EarlyStopping's best weights were None; there is no need for their checksums.
+    return before.get(name, (None,))[0] is not type(value) or before[name] != mark(
+        value
+    )
 
 
 def is_of_keras(callback: keras.callbacks.Callback) -> bool:
@@ -652,11 +671,10 @@ def about_data(data: Any, again: bool = False) -> Any:
         return {str(name): about_data(value) for name, value in data.items()}
     if isinstance(data, (list, tuple)) and len(data) < 100:
         return [about_data(value) for value in data]
-    if data is None or isinstance(data, (bool, int, float, str)):
-        return data
     if hasattr(data, "shape") or isinstance(data, (list, tuple)):
         return f"values with shape {np.shape(data)}, checksum {checksum(data)}"
-    return type(data).__name__
+    plain = data is None or isinstance(data, (bool, int, float, str))
+    return data if plain else type(data).__name__
 
 
 def checksum(array: Any) -> int:
@@ -780,19 +798,38 @@ def learning_rate(config: dict) -> Any:
 # Files
 
 
-def encoded(value: Any, arrays: list) -> dict:
-    """Return for json where in training.npz an array is."""
-    arrays.append(np.asarray(value))
-    return {"array": len(arrays) - 1, "dtype": arrays[-1].dtype.name}
+def encoded(value: Any, arrays: dict) -> dict:
+    """Return an array for json: its values, or, if it is large, where they are."""
+    array = np.asarray(value)
+    about = {"dtype": array.dtype.name, "shape": array.shape}
+    if array.dtype.kind in "US" or array.size < 100:
+        return {**about, "values": array.ravel().tolist()}
+    about["member"] = f"training/{len(arrays)}.npy"
+    arrays[about["member"]] = array
+    return about
 
 
-def decoded(value: dict, arrays: Any) -> Any:
-    if set(value) != {"array", "dtype"}:
-        return value
-    array = arrays[f"arr_{value['array']}"]
-    if array.dtype.kind == "V":  # bfloat16 and the like, which np.load does not know
-        array = array.view(value["dtype"])
-    return array[()]
+def decoded(value: dict, archive: zipfile.ZipFile) -> Any:
+    """Return the array that `encoded` has described, and any other dict as it is."""
+    if "member" in value and "dtype" in value:
+        array = np.load(io.BytesIO(archive.read(value["member"])))
+        # np.load does not know bfloat16 and the like.
+        return array.view(value["dtype"]) if array.dtype.kind == "V" else array
+    if "values" in value and "dtype" in value:
+        text = value["dtype"].startswith(("str", "bytes"))
+        array = np.array(value["values"], None if text else value["dtype"])
+        return array.reshape(value["shape"])[()]
+    return value
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, and its name, are on the disk: for a power failure."""
+    with open(path, "rb+") as file:
+        os.fsync(file.fileno())
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
 
 
 def newest_complete_file(folder: Path) -> Path | None:

@@ -58,7 +58,7 @@ def read_parts(archive, about):
             "not always notice it.)"
         )
     names = archive.namelist()
-    if {"training.json", "training.npz"} <= set(names):
+    if "training.json" in names:
         about.facts["checkpoint_py"] = True
         about.contents.append(
             "Written by resumable.py, to resume the training exactly."
