@@ -181,7 +181,7 @@ def train(folder):
         trainings.append([model, done, callbacks])
     exact_model = cnn()
     state = {"epoch": 0, "batches": 0}
-    path = resumable.newest_whole_file(folder / EXACT)
+    path = resumable.newest_complete_file(folder / EXACT)
     if path:
         with zipfile.ZipFile(path) as archive:
             state = json.loads(archive.read("training.json"))["state"]

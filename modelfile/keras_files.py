@@ -58,7 +58,7 @@ def read_parts(archive, about):
             )
         )
     names = archive.namelist()
-    if {"training.json", "training.npz"} <= set(names):
+    if "training.json" in names:
         about.facts["resumable_py"] = True
         about.contents.append(
             say("Written by resumable.py, to resume the training exactly.")

@@ -81,7 +81,10 @@ def test_training_that_was_stopped_goes_on_to_the_last_bit(
     assert lesson.largest_difference(*ends) == 0
 
 
-@pytest.mark.parametrize("damage", ["b''", "b'garbage'", "content[:9]", "changed"])
+@pytest.mark.parametrize(
+    "damage",
+    ["b''", "b'garbage'", "content[:9]", "changed", "without(0)", "without(8)"],
+)
 def test_a_damaged_file_gives_a_clear_line_and_the_one_before_it_is_used(
     tmp_path, few, capsys, damage
 ):
@@ -91,6 +94,13 @@ def test_a_damaged_file_gives_a_clear_line_and_the_one_before_it_is_used(
     content = newest.read_bytes()
     changed = bytearray(content)
     changed[len(content) // 2] ^= 1
+
+    def without(place):
+        """Change a byte of the zip's directory: its mark, or that of encryption."""
+        directory = bytearray(content)
+        directory[content.index(b"PK\x01\x02") + place] ^= 1
+        return directory
+
     newest.write_bytes(eval(damage))
     go_on = kills.safe_checkpoint(tmp_path)
     model, done, _ = go_on

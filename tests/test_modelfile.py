@@ -682,7 +682,6 @@ def test_a_file_of_resumable_py_is_known(files, tmp_path):
         for name, content in [
             *parts.items(),
             ("training.json", "{}"),
-            ("training.npz", ""),
         ]:
             archive.writestr(name, content)
     about = said(tmp_path / "newest.keras")
