@@ -88,6 +88,8 @@ def arguments():
     add("--convert", about, metavar="NEW.keras", type=Path)
     about = say("whether this version of Keras reads it;\nwith --convert, write it so")
     add("--for", about, metavar="VERSION", type=keras_version, dest="version")
+    about = say("with --convert, leave out the loss and the optimizer")
+    add("--no-training", about, action="store_true")
     add("--json", say("the same for programs"), action="store_true")
     about = say("of what is printed: English or Chinese (default: the system's)")
     add("--language", about, choices=LANGUAGES)
@@ -148,21 +150,21 @@ def answer(said, args):
     if not args.convert:
         return say_version(said["facts"], args)
     try:
-        return True, write(said, args.convert, args.version)
+        return True, write(said, args.convert, args.version, not args.no_training)
     except ValueError as error:
         return False, [say("Not converted: {}", error.args[0])]
     except OSError as error:
         return False, [say("{} cannot be written: {}.", args.convert, error.strerror)]
 
 
-def write(said, new, version):
+def write(said, new, version, training):
     """Write a new file, and return sentences about it. Errors: see convert.py."""
     start_tensorflow_quietly()
     from modelfile import convert  # noqa: PLC0415  it imports TensorFlow
 
     if said["kind"] == "keras" and said["facts"].get("own_classes"):
         return convert.rewrite(said["path"], new, version)
-    return convert.convert(said["path"], said["kind"], new, version)
+    return convert.convert(said["path"], said["kind"], new, version, training)
 
 
 def start_tensorflow_quietly():
@@ -183,7 +185,7 @@ def start_tensorflow_quietly():
 def obstacle_to(said, args):  # noqa: PLR0911  one for each obstacle
     """Return a sentence on why something cannot be done; None if it can be tried."""
     facts = said["facts"]
-    kinds = ("keras", "h5", "keras2.h5", "keras2.savedmodel")
+    kinds = ("keras", "h5", "keras2.h5", "keras2.keras", "keras2.savedmodel")
     is_kind = said["kind"] in kinds or facts.get("dense")
     # What is in the way of a file of Keras 2, keras2.convert says itself.
     own = ", ".join(facts.get("own_classes", [])) if said["kind"] == "h5" else ""

@@ -1,145 +1,192 @@
-"""Files of Keras 2 (TensorFlow 2.0 to 2.15) become models of Keras 3.
+"""Files of Keras 1 and 2 (TensorFlow 1 to 2.15) become models of Keras 3.
 
     model = keras2.convert("old.h5")                # model.save("old.h5")
+    model = keras2.convert("old.keras")             # model.save("old.keras")
     model = keras2.convert("old_folder")            # model.save("old_folder")
+    model = keras2.convert("old.json", weights="old_weights.h5")
     model = keras2.convert("old_weights", model)    # model.save_weights("old_weights/")
 
-The model is built anew from what the file says about it, gets the weights, and is
-compiled as it was, with the state of its optimizer. A file of weights does not say how
-the model is built, nor does any file of a subclassed model: build it in Keras 3 with
-the same layers in the same order (a subclassed one with the same attributes), compile
-it, and hand it over. Nothing is guessed: what is not understood is an error.
+tf_keras, which is Keras 2 on today's TensorFlow, loads the file and describes its model.
+That model is built anew in Keras 3, gets the weights and the state of the optimizer, and
+has to prove that it is the same: both predict, and both train three batches.
 
-    python -m modelfile.keras2 OLD NEW.keras
-
-does it for a model that needs none of your code.
+A file of weights does not say how the model is built, nor does any file of a subclassed
+model: build it in Keras 3 with the same layers in the same order (a subclassed one with
+the same attributes), compile it, and hand it over. Nothing is guessed.
 """
 
 import json
-import sys
-import warnings
+import zipfile
 from pathlib import Path
 
+from modelfile import proof
 from modelfile.description import reason_of
+from modelfile.keras2_translate import BUILD_IT, MODELS, settings_of, translate
 from modelfile.sentences import say
 
 import h5py
 import keras
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2, trackable_object_graph_pb2
 from tensorflow.python.keras.protobuf import saved_metadata_pb2
+from tf_keras.src.saving.serialization_lib import SafeModeScope
 
-MODELS = "Functional", "Model", "Sequential"
-OPTIMIZERS = "Adam", "RMSprop", "SGD"
-# Settings of Keras 2 that Keras 3 does not know. With these values they change nothing;
-# `...` stands for any value.
-NOT_NEEDED = {
-    "autocast": True,
-    "batch_input_shape": ...,  # the model has an Input
-    "causal": False,
-    "decay": 0.0,
-    "dilation_rate": 1,
-    "fused": ...,  # another way to compute the same, like the next two
-    "implementation": ...,
-    "jit_compile": ...,
-    "groups": 1,
-    "input_length": ...,
-    "is_legacy_optimizer": ...,
-    "key_shape": ...,  # known when the layer is called, like the next two
-    "query_shape": ...,
-    "value_shape": ...,
-    "kernel_constraint": None,
-    "kernel_initializer": ...,  # it has no such kernel
-    "kernel_regularizer": None,
-    "optional": False,
-    "ragged": False,
-    "renorm": False,
-    "sparse": False,
-    "time_major": False,
-    "virtual_batch_size": None,
+# Attributes of the optimizers of Keras 3 that are lists, one variable for each weight, and
+# the names of these in Keras 2, some before and some since TensorFlow 2.11.
+STATES = {
+    "_momentums": ["m", "momentum"],
+    "momentums": ["momentum", "m"],
+    "_velocities": ["v", "rms", "velocity"],
+    "_velocity_hats": ["vhat", "velocity_hat"],
+    "_average_gradients": ["mg", "average_gradient"],
+    "_accumulators": ["accumulator"],
+    "_accumulated_grads": ["accum_grad", "accumulated_grad"],
+    "_accumulated_delta_vars": ["accum_var", "accumulated_delta_var"],
+    "_m": ["m"],
+    "_u": ["v", "u"],
+    "_linears": ["linear"],
+    "_r": ["r"],
+    "_c": ["c"],
+    "_v": ["v"],
 }
-# Keras 3 has them under the same name, and what they have learned is not among the
-# weights. (Besides them: hard_sigmoid is another formula in Keras 3.)
-OTHER_IN_KERAS_3 = "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"
-# The names of the optimizers' states: Keras 3, and Keras 2 before and since 2.11.
-SLOTS = {
-    "momentum": ["m", "momentum"],
-    "velocity": ["v", "rms", "velocity"],
-    "velocity_hat": ["vhat"],
-    "average_gradient": ["mg", "average_gradient"],
-}
-BUILD_IT = say(
-    "Build the model in Keras 3 as it was and compile it, then "
-    "keras2.convert(path, model); or, for weights from an .h5 file alone, "
-    'model.load_weights("old.h5").'
-)
 
 
-def convert(path, model=None, custom_objects=None):
+def convert(path, model=None, custom_objects=None, old_objects=None, **options):
     """Return a model of Keras 3 with what a file of Keras 2 holds.
 
-    Args:
-        path: an `.h5` file; the folder that `save` wrote (a SavedModel); the folder
-            or the prefix that `save_weights` wrote (a checkpoint).
-        model: a built model to fill instead of building one; needed for weights
-            alone and for subclassed models. Compile it to get the optimizer's state.
-        custom_objects: dict from names to classes and functions of your own.
+    Args: see `convert_and_prove`.
 
     Returns:
         keras.Model: compiled with its optimizer's state where the file has that.
-        Predictions are those of the file's own graph within 0.0001 (checked for a
-        SavedModel; the two other kinds have none).
 
     Raises:
-        ValueError: the file is damaged, is not of Keras 2, or has something that
-            cannot be converted. The message is one sentence or two that name it and
-            what to do. A byte that is changed inside an `.h5` file is not noticed.
+        ValueError: see `convert_and_prove`.
+    """
+    return convert_and_prove(path, model, custom_objects, old_objects, **options)[0]
+
+
+def convert_and_prove(  # noqa: PLR0913, PLR0917  each is needed for some kind of file
+    path, model=None, custom_objects=None, old_objects=None, weights=None, training=True
+):
+    """Return a model of Keras 3 with what a file of Keras 2 holds, and what was proven.
+
+    Args:
+        path: an `.h5` or `.keras` file; the folder that `save` wrote (a SavedModel); a
+            `.json` file of `to_json`; the folder or the prefix that `save_weights` wrote (a
+            checkpoint), or its `.h5` file.
+        model: a built model of Keras 3 to fill instead of building one; needed for weights
+            alone and for subclassed models. Compile it to get the optimizer's state.
+        custom_objects: dict from names to classes and functions of your own, of Keras 3.
+        old_objects: the same, of Keras 2 (tf_keras), to load the file with.
+        weights: path of the weights that belong to a `.json` file.
+        training: False to leave out the loss and the optimizer.
+
+    Returns:
+        tuple: keras.Model, and a list of sentences on what was compared.
+
+    Raises:
+        ValueError: the file is damaged, is not of Keras 2, has something that cannot be
+            converted, or the new model is not the same. The message names it and what to
+            do. A byte that is changed inside an `.h5` file is not noticed.
     """
     path = Path(path)
     try:
-        if (path / "saved_model.pb").is_file():
-            return convert_saved_model(path, model, custom_objects or {})
-        if path.is_file() and h5py.is_hdf5(path):
-            return convert_h5(path, model, custom_objects or {})
-        return convert_checkpoint(path, model)
-    except (OSError, KeyError, DecodeError, UnicodeDecodeError) as error:
+        if model is not None:
+            return fill_model(path, model), []
+        return rebuild(path, custom_objects or {}, old_objects or {}, weights, training)
+    except (OSError, KeyError, IndexError, DecodeError, UnicodeDecodeError) as error:
         reason = reason_of(error)
-    except (json.JSONDecodeError, tf.errors.OpError, IndexError) as error:
+    except (json.JSONDecodeError, zipfile.BadZipFile, tf.errors.OpError) as error:
         reason = reason_of(error)
     raise ValueError(
         say("{} is damaged or not complete: {}. Take another copy.", path, reason)
     )
 
 
-def convert_h5(path, model, custom_objects):
-    """Convert what `model.save("old.h5")` or `save_weights("old.h5")` wrote."""
-    with h5py.File(path) as file:
-        if model is None and "model_config" not in file.attrs:
+# A file that says how its model is built
+
+
+def rebuild(path, custom_objects, old_objects, weights, training):
+    """Build a model anew: see `convert_and_prove`."""
+    old = load(path, old_objects, weights, compile=training)
+    description = json.loads(old.to_json())
+
+    def build():
+        model = translate(description, custom_objects)
+        model.set_weights(old.get_weights())
+        for layer in proof.layers_in(model):
+            if isinstance(layer, keras.layers.Normalization) and layer.built:
+                layer.finalize_state()
+        if training and getattr(old, "optimizer", None) is not None:
+            compile_as(model, old, custom_objects)
+            if is_saved_model(path):
+                names = [w.name.removesuffix(":0") for w in old.trainable_variables]
+                fill_state(
+                    model, names, read_values(path / "variables" / "variables")[2]
+                )
+                copy_state(model, old, to_old=True)
+            else:
+                copy_state(model, old)
+        return model
+
+    model = build()
+    if is_saved_model(path):
+        compare_with_graph(model, path)
+    return model, prove(old, model, build)
+
+
+def load(path, old_objects, weights, compile):
+    """Return the model of a file, as tf_keras loads it.
+
+    Raises:
+        ValueError: it does not load, or not with its optimizer's state.
+    """
+    require_model(path)
+    with SafeModeScope(True):
+        try:
+            if path.suffix == ".json":
+                text = path.read_text(encoding="utf-8")
+                old = tf_keras.models.model_from_json(text, old_objects)
+                if weights is None:
+                    raise ValueError(
+                        say(
+                            "{} has no weights. Give their file, too: keras2.convert(path, "
+                            'weights="weights.h5").',
+                            path,
+                        )
+                    )
+                old.load_weights(weights)
+                return old
+            old = tf_keras.models.load_model(path, old_objects, compile=compile)
+        except (ValueError, TypeError, AttributeError, ImportError) as error:
+            if error.args and hasattr(error.args[0], "template"):
+                raise
             raise ValueError(
-                say("{} has weights and no model in it. {}", path, BUILD_IT)
+                say("Keras 2 (tf_keras) does not load it: {}", reason_of(error, 300))
+            ) from None
+    try:
+        old.get_config()
+    except NotImplementedError:
+        raise ValueError(
+            say(
+                "{} is a model of a class of its own, {}; its code is not in the file. {}",
+                path,
+                type(old).__name__,
+                BUILD_IT,
             )
-        by_name = model is None
-        if by_name:
-            model = build(json.loads(file.attrs["model_config"]), custom_objects)
-            if "training_config" in file.attrs:
-                training = json.loads(file.attrs["training_config"])
-                compile_as_saved(model, training, custom_objects)
-        places = places_in_h5(file, model, by_name)
-        state = []
-        if "optimizer_weights" in file:
-            group = file["optimizer_weights"]
-            for name in texts(group, "weight_names"):
-                state.append((name.removesuffix(":0"), group[name][()]))
-    fill(model, places, state)
-    return model
+        ) from None
+    if compile and getattr(old, "optimizer", None) is not None:
+        check_state(path, old)
+    return old
 
 
-def convert_saved_model(path, model, custom_objects):
-    """Convert the folder that `model.save("folder")` wrote."""
-    saved = read_metadata(path)
-    if model is None:
+def require_model(path):
+    """Raise ValueError if a path is no whole model of Keras 2."""
+    if is_saved_model(path):
+        saved = read_metadata(path)
         if saved["class_name"] not in MODELS or "layers" not in saved["config"]:
             raise ValueError(
                 say(
@@ -149,34 +196,304 @@ def convert_saved_model(path, model, custom_objects):
                     BUILD_IT,
                 )
             )
-        model = build(saved, custom_objects)
-        if saved.get("training_config"):
-            compile_as_saved(model, saved["training_config"], custom_objects)
-    fill(model, *read_checkpoint(path / "variables" / "variables", model))
-    compare_with_graph(model, path)
-    return model
-
-
-def convert_checkpoint(path, model):
-    """Convert what `model.save_weights("folder/")` or `("prefix")` wrote."""
-    # With the slash of the video, the two names begin with a dot.
-    prefix = f"{path}/" if (path / ".index").is_file() else f"{path}"
-    if not Path(f"{prefix}.index").is_file() and not (path / ".index").is_file():
+    elif path.is_file() and h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            if "model_config" not in file.attrs:
+                raise ValueError(
+                    say("{} has weights and no model in it. {}", path, BUILD_IT)
+                )
+            version = file.attrs.get("keras_version", "2")
+    elif path.suffix == ".keras" and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            version = json.loads(archive.read("metadata.json"))["keras_version"]
+    elif path.suffix == ".json" and path.is_file():
+        version = json.loads(path.read_text(encoding="utf-8")).get("keras_version", "2")
+    elif checkpoint_prefix(path):
+        raise ValueError(say("{} has weights and no model in it. {}", path, BUILD_IT))
+    else:
+        version = "3"
+    if not is_saved_model(path) and str(version)[:1] not in "12b":
         raise ValueError(
             say(
-                "{} is no file of Keras 2: neither an .h5 file, nor a folder with a "
-                "saved_model.pb, nor a checkpoint (for one in a folder, give its path "
-                "without .index). Load a .keras file with keras.models.load_model.",
+                "{} is no file of Keras 2: neither an .h5 or .keras file of it, nor a folder "
+                "with a saved_model.pb, nor a checkpoint (for one in a folder, give its path "
+                "without .index). Load a file of Keras 3 with keras.models.load_model.",
                 path,
             )
         )
-    if model is None:
-        raise ValueError(say("{} has weights and no model in it. {}", path, BUILD_IT))
-    fill(model, *read_checkpoint(prefix, model))
+
+
+def is_saved_model(path):
+    return (path / "saved_model.pb").is_file()
+
+
+def check_state(path, old):
+    """Raise ValueError if tf_keras has not got the optimizer's state that a file has."""
+    values = []
+    if path.is_file() and h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            if "optimizer_weights" in file:
+                group = file["optimizer_weights"]
+                values = [group[name][()] for name in texts(group, "weight_names")]
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as part:
+            group = h5py.File(part).get("optimizer/vars", {})
+            values = [group[str(number)][()] for number in range(len(group))]
+    variables = [variable for variable, _ in proof.state_of(old)]
+    if len(values) < 2:
+        return  # a counter at most, or a SavedModel, whose state is read by its names
+    if len(values) == len(variables) - 1 and values[0].shape:
+        values = [np.int64(0), *values]  # Keras 2.2 did not always count
+        old.optimizer.set_weights(values)
+    # Keras 2.2 and 2.3 wrote more than there is.
+    same = len(values) >= len(variables) and all(
+        (variable.numpy() == value).all()
+        for variable, value in zip(variables, values, strict=False)
+    )
+    if not same:
+        raise ValueError(
+            say(
+                "The state of its optimizer, {}, is not understood, not even by Keras 2. {}",
+                type(old.optimizer).__name__,
+                WITHOUT_TRAINING,
+            )
+        )
+
+
+WITHOUT_TRAINING = say(
+    "To have the model without it, to predict or to be compiled anew: --no-training, or "
+    "keras2.convert(path, training=False)."
+)
+
+
+def prove(old, model, build):
+    """Compare two models, and return sentences about it; ValueError if they differ."""
+    arrays = proof.inputs_that_fit(old)
+    if arrays is None:
+        return [say("Its predictions were not compared: no input was found that fits.")]
+    apart = proof.predict_alike(old, model, arrays)
+    sentences = [
+        say("Both predict the same for {} inputs (difference {}).", 6, f"{apart:.1g}")
+    ]
+    if getattr(model, "optimizer", None) is None:
+        return sentences
+    try:
+        apart = proof.train_alike(old, build())
+    except ValueError as error:
+        raise ValueError(
+            say(
+                "With the optimizer {}, {}. {}",
+                type(model.optimizer).__name__,
+                error.args[0],
+                WITHOUT_TRAINING,
+            )
+        ) from None
+    if isinstance(apart, str):
+        sentences.append(say("How they train was not compared: {}.", apart))
+    else:
+        trained = say(
+            "Both train three batches the same (difference {}).", f"{apart:.1g}"
+        )
+        sentences.append(trained)
+    return sentences + proof.known_differences(old)
+
+
+# How it was compiled
+
+
+def compile_as(model, old, custom_objects):
+    """Compile a model with the optimizer, losses and metrics of one of Keras 2."""
+    losses, metrics = old.compiled_loss, old.compiled_metrics
+
+    def for_each_output(found):
+        if len(old.outputs or [1]) == 1 or not isinstance(found, list):
+            return found
+        is_flat = not any(isinstance(one, list | tuple) for one in found)
+        return [found for _ in old.outputs] if is_flat else found
+
+    model.compile(
+        optimizer=optimizer_like(old.optimizer, custom_objects),
+        loss=like(losses._user_losses, keras.losses, custom_objects),
+        metrics=for_each_output(
+            like(metrics._user_metrics, keras.metrics, custom_objects)
+        ),
+        weighted_metrics=for_each_output(
+            like(metrics._user_weighted_metrics, keras.metrics, custom_objects)
+        ),
+        loss_weights=losses._user_loss_weights,
+    )
+
+
+def optimizer_like(old, custom_objects):
+    """Return an optimizer of Keras 3 with the settings of one of Keras 2."""
+    name = type(old).__name__.removesuffix("V3")
+    if not hasattr(keras.optimizers, name):
+        raise ValueError(
+            say(
+                "Keras 3 does not have the optimizer {}. {}",
+                name,
+                WITHOUT_TRAINING,
+            )
+        )
+    if name == "LossScaleOptimizer":
+        inner = optimizer_like(old.inner_optimizer, custom_objects)
+        if not old.dynamic:
+            raise ValueError(
+                say("Keras 3 does not have a fixed loss scale. {}", WITHOUT_TRAINING)
+            )
+        return keras.optimizers.LossScaleOptimizer(
+            inner,
+            initial_scale=old.initial_scale,
+            dynamic_growth_steps=old.dynamic_growth_steps,
+        )
+    config = old.get_config()
+    rate, decay = config["learning_rate"], config.get("decay")
+    optimizer_class = getattr(keras.optimizers, name)
+    owner = say("The optimizer {}", name)
+    config = {**config, "decay": 0.0}
+    config = settings_of(optimizer_class, config, custom_objects, owner)
+    if isinstance(rate, dict):
+        settings = {k: v for k, v in rate["config"].items() if v is not None}
+        rate = {"class_name": rate["class_name"], "config": settings}
+        config["learning_rate"] = keras.optimizers.schedules.deserialize(rate)
+    elif decay:
+        schedule = keras.optimizers.schedules.InverseTimeDecay
+        config["learning_rate"] = schedule(float(rate), 1, float(decay))
+    return optimizer_class(**config)
+
+
+def like(old, module, custom_objects):
+    """Return losses or metrics of Keras 3 for those of Keras 2, in the same structure.
+
+    Args:
+        old: None, a name, a function or an object of Keras 2, or a list or dict of these.
+        module: `keras.losses` or `keras.metrics`.
+        custom_objects: dict from names to functions and classes of your own.
+    """
+    if isinstance(old, list | tuple):
+        return [like(one, module, custom_objects) for one in old]
+    if isinstance(old, dict):
+        return {key: like(one, module, custom_objects) for key, one in old.items()}
+    if old is None:
+        return None
+    config = None
+    name = old if isinstance(old, str) else getattr(old, "__name__", None)
+    if name is None:
+        name, config = type(old).__name__, dict(old.get_config())
+        function = getattr(old, "_fn", None) or getattr(old, "fn", None)
+        if name in ("MeanMetricWrapper", "LossFunctionWrapper"):
+            name, config = function.__name__, None
+    if name in custom_objects:
+        return custom_objects[name]
+    if config is None and is_known(name, module):
+        return name
+    if config is None or not hasattr(module, name):
+        raise ValueError(
+            say(
+                "The model is compiled with {}, which Keras 3 does not have. If it is your "
+                'own: keras2.convert(path, custom_objects={{"{}": yours}}).',
+                name,
+                name,
+            )
+        )
+    if config.get("reduction") == "auto":
+        del config["reduction"]
+    owner = say("The loss or metric {}", name)
+    found = getattr(module, name)
+    config.pop("fn", None)
+    return found(**settings_of(found, config, custom_objects, owner))
+
+
+def is_known(name, module):
+    """Return whether Keras 3 has a loss or metric of this name."""
+    if module is keras.metrics and name in ("accuracy", "acc", "crossentropy", "ce"):
+        return True
+    try:
+        return module.get(name) is not None
+    except ValueError:
+        return False
+
+
+# The optimizer's state
+
+
+def copy_state(new, old, to_old=False):
+    """Copy the state of the optimizer from a model of Keras 2 to one of Keras 3, or back."""
+    new.optimizer.build(new.trainable_variables)
+    pairs = same_state(new.optimizer, old.optimizer, old.trainable_variables)
+    for variable, old_variable in pairs:
+        if to_old:
+            value = variable.numpy()
+            old_variable.assign(value.astype(old_variable.dtype.as_numpy_dtype))
+        else:
+            variable.assign(old_variable.numpy())
+
+
+def same_state(new, old, weights):
+    """Return (variable of Keras 3, variable of Keras 2) of all that two optimizers keep."""
+    pairs = []
+    if hasattr(old, "inner_optimizer"):
+        pairs += [(new.step_counter, old.dynamic_counter)]
+        pairs += [(new.dynamic_scale, old.loss_scale)]
+        new, old = new.inner_optimizer, old.inner_optimizer
+    legacy = isinstance(old, tf_keras.optimizers.legacy.Optimizer)
+    if legacy:
+        old._create_all_weights(weights)
+    else:
+        old.build(weights)
+    pairs.append((new.iterations, old.iterations))
+    for attribute, names in STATES.items():
+        variables = getattr(new, attribute, None) or []
+        variables = [one for one in variables if one is not None]
+        if not variables:
+            continue
+        if legacy:
+            slot = next(name for name in names if name in old.get_slot_names())
+            olds = [old.get_slot(weight, slot) for weight in weights]
+        else:
+            # Lion of Keras 2 has no underscore there.
+            olds = getattr(old, attribute, None) or getattr(old, attribute[1:])
+        pairs += zip(variables, olds, strict=True)
+    if hasattr(new, "_u_product"):  # Nadam
+        pairs.append((new._u_product, old._m_cache if legacy else old._u_product))
+    if getattr(new, "use_ema", False):
+        averages = new._model_variables_moving_average
+        pairs += zip(averages, old._model_variables_moving_average, strict=True)
+    return pairs
+
+
+# A file that does not say how its model is built
+
+
+def fill_model(path, model):
+    """Give a model of Keras 3 the values of a file of Keras 2."""
+    if is_saved_model(path):
+        read_metadata(path)
+        fill(model, *read_checkpoint(path / "variables" / "variables", model))
+        compare_with_graph(model, path)
+    elif path.is_file() and h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            places = places_in_h5(file, model)
+            state = []
+            if "optimizer_weights" in file:
+                group = file["optimizer_weights"]
+                for name in texts(group, "weight_names"):
+                    state.append((name.removesuffix(":0"), group[name][()]))
+        fill(model, places, state)
+    else:
+        prefix = checkpoint_prefix(path)
+        if prefix is None:
+            require_model(path)
+        fill(model, *read_checkpoint(prefix, model))
     return model
 
 
-# What is in the files
+def checkpoint_prefix(path):
+    """Return the prefix of what `save_weights("folder/")` or `("prefix")` wrote, or None."""
+    # With the slash of the video, the two names begin with a dot.
+    if (path / ".index").is_file():
+        return f"{path}/"
+    return f"{path}" if Path(f"{path}.index").is_file() else None
 
 
 def texts(group, name):
@@ -191,7 +508,7 @@ def texts(group, name):
     return found
 
 
-def places_in_h5(file, model, by_name):
+def places_in_h5(file, model):
     """Return (variable, name in Keras 2, value) of each weight in an `.h5` file."""
     groups = file.get("model_weights", file)
     names = []
@@ -210,8 +527,6 @@ def places_in_h5(file, model, by_name):
         )
     places = []
     for name, layer in zip(names, layers, strict=True):
-        if by_name:
-            layer = model.get_layer(name)  # noqa: PLW2901
         variables = layer.trainable_weights + layer.non_trainable_weights
         weight_names = texts(groups[name], "weight_names")
         if len(variables) != len(weight_names):
@@ -263,13 +578,8 @@ def read_metadata(path):
     return saved
 
 
-def read_checkpoint(prefix, model):
-    """Read a checkpoint whose objects are those of `model`.
-
-    Returns:
-        tuple: (variable of the model, name in Keras 2, value) of each weight; (name,
-        value) of all that is in the checkpoint.
-    """
+def read_values(prefix):
+    """Return (object graph, reader, list of (name, value)) of a checkpoint."""
     reader = tf.compat.v1.train.NewCheckpointReader(str(prefix))
     graph = trackable_object_graph_pb2.TrackableObjectGraph()
     graph.ParseFromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
@@ -279,6 +589,17 @@ def read_checkpoint(prefix, model):
             key = attribute.checkpoint_key
             if attribute.name == "VARIABLE_VALUE" and reader.has_tensor(key):
                 state.append((attribute.full_name, reader.get_tensor(key)))
+    return graph, reader, state
+
+
+def read_checkpoint(prefix, model):
+    """Read a checkpoint whose objects are those of `model`.
+
+    Returns:
+        tuple: (variable of the model, name in Keras 2, value) of each weight; (name,
+        value) of all that is in the checkpoint.
+    """
+    graph, reader, state = read_values(prefix)
     places = places_in_checkpoint(graph, reader, graph.nodes[0], model)
     filled = {id(variable) for variable, _, _ in places}
     for variable in model.weights:
@@ -313,367 +634,6 @@ def places_in_checkpoint(graph, reader, node, layer):
     return places
 
 
-# The model
-
-
-def build(saved, custom_objects):
-    """Return a layer or model of Keras 3 for what Keras 2 wrote about one.
-
-    Args:
-        saved: dict with `class_name` and `config`.
-        custom_objects: dict from names to classes of your own.
-    """
-    class_name = saved["class_name"]
-    config = saved["config"]
-    name = config.get("name", class_name)
-    if class_name == "Sequential":
-        return build_sequential(config, custom_objects)
-    if class_name in MODELS:
-        return build_functional(config, custom_objects)
-    layer_class = custom_objects.get(class_name.rpartition(">")[2])
-    if layer_class is None:
-        layer_class = getattr(keras.layers, class_name, None)
-        if saved.get("registered_name") or layer_class is None:
-            raise ValueError(
-                say(
-                    "Layer {} is a {}, which Keras 3 does not have. If it is a class of your "
-                    'own: keras2.convert(path, custom_objects={{"{}": YourClass}}). Otherwise: {}',
-                    name,
-                    class_name,
-                    class_name.rpartition(">")[2],
-                    BUILD_IT,
-                )
-            )
-    if (
-        class_name in ("Lambda", *OTHER_IN_KERAS_3)
-        or "hard_sigmoid" in config.values()
-        or (class_name == "Normalization" and not config.get("mean"))
-    ):
-        raise ValueError(
-            say(
-                "Layer {} ({}) is not the same in Keras 3, or is a program and not a "
-                "setting. {}",
-                name,
-                class_name,
-                BUILD_IT,
-            )
-        )
-    config = settings_of(layer_class, config, custom_objects, f"Layer {name}")
-    try:
-        return layer_class(**config)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ValueError(
-            say(
-                "Layer {} ({}) cannot be built: {} {}",
-                name,
-                class_name,
-                reason_of(error),
-                BUILD_IT,
-            )
-        ) from None
-
-
-def settings_of(some_class, config, custom_objects, owner):
-    """Return the settings of Keras 2 as arguments of a class of Keras 3."""
-    accepted = arguments_of(some_class)
-    settings = {}
-    for key, saved_value in config.items():
-        value = plain(saved_value)
-        if key == "alpha" and "negative_slope" in accepted:
-            settings["negative_slope"] = value  # LeakyReLU
-        elif key == "dtype" and isinstance(value, dict):
-            settings["dtype"] = value["config"]["name"]  # a policy
-        elif key in ("layer", "backward_layer", "cell") and value:
-            settings[key] = build(value, custom_objects)
-        elif key == "cells":
-            settings[key] = [build(cell, custom_objects) for cell in value]
-        elif key == "axis" and isinstance(value, list) and len(value) == 1:
-            settings[key] = value[0]  # BatchNormalization
-        elif isinstance(value, str) and value in custom_objects:
-            settings[key] = custom_objects[value]
-        elif key in accepted:
-            settings[key] = value
-        elif NOT_NEEDED.get(key, "") not in (..., value):
-            raise ValueError(
-                say(
-                    "{} has the setting {}={}, which Keras 3 does not have. {}",
-                    owner,
-                    key,
-                    f"{value!r}",
-                    BUILD_IT,
-                )
-            )
-    return settings
-
-
-def arguments_of(some_class):
-    """Return the names of all arguments that a class and those it is made from take."""
-    names = {"name", "trainable", "dtype", "activity_regularizer"}
-    for base in some_class.__mro__:
-        code = getattr(vars(base).get("__init__"), "__code__", None)
-        if code:
-            names.update(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
-            if not code.co_flags & 8:  # no **kwargs: what it is made from gets no more
-                break
-    return names
-
-
-def plain(value):
-    """Return a value of a configuration with tuples as tuples, and without modules."""
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if value.get("class_name") in ("__tuple__", "TensorShape"):
-        return tuple(plain(item) for item in value["items"])
-    if "class_name" in value and "config" in value:
-        # Without the module, which has another name today.
-        return {"class_name": value["class_name"], "config": plain(value["config"])}
-    return {key: plain(item) for key, item in value.items()}
-
-
-def build_input(config):
-    """Return the symbolic input that an InputLayer of Keras 2 stands for."""
-    return keras.Input(
-        batch_shape=plain(config["batch_input_shape"]),
-        dtype=config.get("dtype"),
-        name=config["name"],
-    )
-
-
-def build_sequential(config, custom_objects):
-    """Return a keras.Sequential, built."""
-    model = keras.Sequential(name=config["name"])
-    # Before TensorFlow 2.2 the first layer has the shape, later an InputLayer.
-    first = config["layers"][0]["config"]
-    if first.get("batch_input_shape"):
-        shape = plain(first["batch_input_shape"])
-        model.add(keras.Input(batch_shape=shape, dtype=plain(first["dtype"])))
-    for saved in config["layers"]:
-        if saved["class_name"] != "InputLayer":
-            model.add(build(saved, custom_objects))
-    if not model.built:
-        if "build_input_shape" not in config:
-            raise ValueError(
-                say(
-                    "The model {} does not know the shape of its input. {}",
-                    config["name"],
-                    BUILD_IT,
-                )
-            )
-        model.build(plain(config["build_input_shape"]))
-    return model
-
-
-def build_functional(config, custom_objects):
-    """Return a functional keras.Model: all layers are built, then called as they were."""
-    layers = {}
-    outputs = {}  # of each layer, one entry a call
-    calls = {}  # of each layer, those that are still to come
-    for saved in config["layers"]:
-        name = saved.get("name", saved["config"]["name"])
-        outputs[name] = []
-        calls[name] = plain(saved.get("inbound_nodes", []))
-        if saved["class_name"] == "InputLayer":
-            outputs[name].append([build_input(saved["config"])])
-            continue
-        layers[name] = build(saved, custom_objects)
-        if starts_with_an_input(saved):
-            outputs[name].append(None)  # a model's call number 0 is its own graph
-    while any(calls.values()):
-        before = sum(map(len, calls.values()))
-        for name, waiting in calls.items():
-            while waiting and all(is_there(place, outputs) for place in waiting[0]):
-                result = call_layer(layers[name], waiting.pop(0), outputs, name)
-                outputs[name].append(keras.tree.flatten(result))
-        if sum(map(len, calls.values())) == before:
-            waiting = [name for name, todo in calls.items() if todo]
-            raise ValueError(
-                say(
-                    "What the layers {} are called with is not in the file. {}",
-                    ", ".join(waiting),
-                    BUILD_IT,
-                )
-            )
-    model = keras.Model(
-        tensors_at(config["input_layers"], outputs),
-        tensors_at(config["output_layers"], outputs),
-        name=config["name"],
-    )
-    if config.get("trainable") is False:
-        model.trainable = False
-    # Weights in an inner model, and the optimizer's states, go by this order.
-    if [layer.name for layer in model.layers] != list(outputs):
-        raise ValueError(
-            say(
-                "The layers of {} come in another order in Keras 3. {}",
-                config["name"],
-                BUILD_IT,
-            )
-        )
-    return model
-
-
-def starts_with_an_input(saved):
-    """Return whether Keras 2 counted the calls of an inner model from 1 on."""
-    layers = saved["class_name"] in MODELS and saved["config"]["layers"]
-    if not layers:
-        return False
-    first = layers[0]
-    return first["class_name"] == "InputLayer" or "batch_input_shape" in first["config"]
-
-
-def is_there(place, outputs):
-    """Return whether the tensors that one argument needs have been computed."""
-    needed = [place[:3]]
-    if len(place) > 3:
-        needed += [value for value in place[3].values() if is_place(value, outputs)]
-    return all(name in outputs and len(outputs[name]) > n for name, n, _ in needed)
-
-
-def is_place(value, outputs):
-    """Return whether a value stands for a tensor: [layer, number of the call, output]."""
-    return isinstance(value, list) and len(value) == 3 and value[0] in outputs
-
-
-def call_layer(layer, call, outputs, name):
-    """Call a layer as it was called in Keras 2, and return its symbolic output."""
-    arguments = [outputs[place[0]][place[1]][place[2]] for place in call]
-    keywords = {}
-    for key, value in (call[0][3] if len(call[0]) > 3 else {}).items():
-        if is_place(value, outputs):
-            keywords[key] = outputs[value[0]][value[1]][value[2]]
-        elif isinstance(value, bool | int | float | str):
-            keywords[key] = value
-        elif value is not None:
-            raise ValueError(
-                say(
-                    "Layer {} is called with {}={}, which is not understood. {}",
-                    name,
-                    key,
-                    f"{value!r}",
-                    BUILD_IT,
-                )
-            )
-    try:
-        return layer(arguments[0] if len(arguments) == 1 else arguments, **keywords)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            say(
-                "Layer {} cannot be called: {} {}",
-                name,
-                reason_of(error),
-                BUILD_IT,
-            )
-        ) from None
-
-
-def tensors_at(places, outputs):
-    """Return the symbolic tensors at places, in the structure that these have."""
-    if is_place(places, outputs):
-        return outputs[places[0]][places[1]][places[2]]
-    if isinstance(places, dict):
-        return {key: tensors_at(place, outputs) for key, place in places.items()}
-    tensors = [tensors_at(place, outputs) for place in places]
-    return tensors[0] if len(tensors) == 1 else tensors
-
-
-# How it was compiled
-
-
-def compile_as_saved(model, training, custom_objects):
-    """Compile a model with the optimizer, losses and metrics of Keras 2."""
-    saved = plain(training["optimizer_config"])
-    class_name = saved["class_name"].removeprefix("Custom>")
-    if class_name not in OPTIMIZERS:
-        raise ValueError(
-            say(
-                "The optimizer {} is not among {}. {}",
-                class_name,
-                ", ".join(OPTIMIZERS),
-                BUILD_IT,
-            )
-        )
-    optimizer_class = getattr(keras.optimizers, class_name)
-    config = settings_of(
-        optimizer_class,
-        saved["config"],
-        custom_objects,
-        say("The optimizer {}", class_name),
-    )
-    if isinstance(config["learning_rate"], dict):
-        config["learning_rate"] = keras.optimizers.schedules.deserialize(
-            config["learning_rate"]
-        )
-    metrics = from_saved(training.get("metrics"), keras.metrics, custom_objects)
-    if metrics and len(metrics) == 1 and isinstance(metrics[0], list):
-        metrics = metrics[0]
-    model.compile(
-        optimizer=optimizer_class(**config),
-        loss=from_saved(training["loss"], keras.losses, custom_objects),
-        metrics=metrics,
-        weighted_metrics=from_saved(
-            training.get("weighted_metrics"), keras.metrics, custom_objects
-        ),
-        loss_weights=training.get("loss_weights"),
-    )
-
-
-def from_saved(saved, module, custom_objects):
-    """Return losses or metrics for what Keras 2 wrote about them, in the same structure.
-
-    Args:
-        saved: None, a name, a dict with `class_name`, or a list or dict of these.
-        module: `keras.losses` or `keras.metrics`.
-        custom_objects: dict from names to functions and classes of your own.
-    """
-    if isinstance(saved, list):
-        return [from_saved(item, module, custom_objects) for item in saved]
-    if isinstance(saved, dict) and "class_name" not in saved:
-        return {k: from_saved(v, module, custom_objects) for k, v in saved.items()}
-    if isinstance(saved, dict):
-        name, config = saved["class_name"], plain(saved["config"])
-    else:
-        name, config = saved, None
-    if name == "function":
-        name, config = config, None
-    if config and name in ("MeanMetricWrapper", "LossFunctionWrapper"):
-        name, config = config["fn"], {"name": config["name"]}
-        if name in vars(module) and module is keras.metrics:
-            function = getattr(module, name)
-            return keras.metrics.MeanMetricWrapper(function, name=config["name"])
-    if name is None or name in custom_objects:
-        return custom_objects.get(name)
-    if config is None and is_known(name, module):
-        return name
-    if config is None or not isinstance(vars(module).get(name), type):
-        raise ValueError(
-            say(
-                "The model is compiled with {}, which Keras 3 does not have. If it is your "
-                'own: keras2.convert(path, custom_objects={{"{}": yours}}).',
-                name,
-                name,
-            )
-        )
-    config.pop("fn", None)
-    if config.get("reduction") == "auto":
-        del config["reduction"]
-    return getattr(module, name)(**config)
-
-
-def is_known(name, module):
-    """Return whether Keras 3 has a loss or metric of this name."""
-    if module is keras.metrics and name in ("accuracy", "acc", "crossentropy", "ce"):
-        return True
-    try:
-        return module.get(name) is not None
-    except ValueError:
-        return False
-
-
-# The values
-
-
 def fill(model, places, state):
     """Give a model its weights and, if it is compiled, its optimizer's state.
 
@@ -695,26 +655,44 @@ def fill(model, places, state):
             )
     for variable, _, value in places:
         variable.assign(value)
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        return
+    if getattr(model, "optimizer", None) is not None:
+        names = {id(variable): name for variable, name, _ in places}
+        weights = [names[id(variable)] for variable in model.trainable_variables]
+        fill_state(model, weights, state)
+
+
+def fill_state(model, weights, state):
+    """Give a model's optimizer the state that has these names in a file.
+
+    Args:
+        model: a compiled keras.Model.
+        weights: list of str, the names of its trainable variables in the file.
+        state: list of (name, value).
+    """
+    optimizer = model.optimizer
     prefix = type(optimizer).__name__
-    steps = values_of(state, [f"{prefix}/iter", "iteration"])
     optimizer.build(model.trainable_variables)
-    slots = slots_of(optimizer, model, places, prefix)
-    if not steps and not any(values_of(state, names) for _, names in slots):
+    wanted = []  # (variable, its possible names: before and since TensorFlow 2.11)
+    for attribute, slots in STATES.items():
+        for variable, weight in zip(
+            getattr(optimizer, attribute, []), weights, strict=False
+        ):
+            names = [f"{prefix}/{weight}/{slot}" for slot in slots]
+            wanted.append((variable, names + [f"{prefix}/{s}/{weight}" for s in slots]))
+    steps = values_of(state, [f"{prefix}/iter", "iteration"])
+    if not steps:
         if any(name.endswith("/iter") for name, _ in state):
             raise ValueError(
                 say(
-                    "The file has the state of another optimizer than {}: {}",
+                    "The file has the state of another optimizer than {}. {}",
                     prefix,
                     BUILD_IT,
                 )
             )
         return
-    if steps and steps[0] == 0:
+    if steps[0] == 0:
         return  # compiled, and never trained
-    for variable, names in slots:
+    for variable, names in wanted:
         values = values_of(state, names)
         if len(values) != 1:
             raise ValueError(
@@ -723,23 +701,14 @@ def fill(model, places, state):
                     "{}",
                     names[0],
                     len(values),
-                    BUILD_IT,
+                    WITHOUT_TRAINING,
                 )
             )
         variable.assign(values[0])
     optimizer.iterations.assign(steps[0])
-    old = values_of(state, ["RMSprop/iter"])
-    if old and not any(v.name.endswith("_momentum") for v in optimizer.variables):
-        warnings.warn(
-            say(
-                "RMSprop without momentum, of before TensorFlow 2.11, adds epsilon after the "
-                "square root, and Keras 3 before it: training continues with the same state, "
-                "and with other steps where gradients are small."
-            ),
-            stacklevel=3,
-        )
     rate = values_of(state, [f"{prefix}/learning_rate", "learning_rate"])
-    if rate:
+    schedule = keras.optimizers.schedules.LearningRateSchedule
+    if rate and not isinstance(optimizer._learning_rate, schedule):
         optimizer.learning_rate = float(rate[0])
 
 
@@ -747,56 +716,23 @@ def values_of(state, names):
     return [value for name, value in state if name in names]
 
 
-def slots_of(optimizer, model, places, prefix):
-    """Return (variable of the optimizer, its possible names in Keras 2)."""
-    names = {id(variable): name for variable, name, _ in places}
-    slots = []
-    for slot, old_slots in SLOTS.items():
-        variables = [v for v in optimizer.variables if v.name.endswith(f"_{slot}")]
-        if not variables:
-            continue
-        for variable, weight in zip(variables, model.trainable_variables, strict=True):
-            weight_name = names[id(weight)]
-            old = [f"{prefix}/{weight_name}/{old_slot}" for old_slot in old_slots]
-            new = [f"{prefix}/{old_slot}/{weight_name}" for old_slot in old_slots]
-            slots.append((variable, old + new))
-    return slots
-
-
 def compare_with_graph(model, path):
     """Raise ValueError if a model predicts otherwise than the graph of its SavedModel."""
     graph = tf.saved_model.load(str(path))
-    inputs = getattr(model, "inputs", None)
-    if not inputs:
-        signature = graph.signatures["serving_default"].structured_input_signature
-        inputs = list(signature[1].values())
-    random = np.random.default_rng(1)
-    arrays = []
-    for tensor in inputs:
-        shape = [2 if tensor.shape[0] is None else tensor.shape[0]]
-        shape += [32 if size is None else size for size in tensor.shape[1:]]
-        values = random.uniform(0, 2, shape)
-        arrays.append(tf.constant(values.astype(tf.as_dtype(tensor.dtype).name)))
-    given = arrays[0] if len(arrays) == 1 else arrays
-    wanted = tf.nest.flatten(graph(given))
-    for output, want in zip(keras.tree.flatten(model(given)), wanted, strict=True):
-        difference = float(np.abs(np.subtract(output, want)).max())
-        if not difference <= 1e-4 * max(1, float(np.abs(want).max())):
-            raise ValueError(
-                say(
-                    "{} was converted, and predicts something else than its own graph (by {}), "
-                    "so the result is not returned. {}",
-                    path,
-                    f"{difference:.2g}",
-                    BUILD_IT,
-                )
+    if not getattr(model, "inputs", None):
+        return
+    arrays = proof.inputs_for(model)
+    wanted = [
+        np.asarray(one) for one in tf.nest.flatten(graph(proof.packed(model, arrays)))
+    ]
+    apart = proof.difference(wanted, proof.outputs_of(model, arrays))
+    if not apart <= proof.PREDICTS:
+        raise ValueError(
+            say(
+                "{} was converted, and predicts something else than its own graph (by {} of "
+                "the largest number), so the result is not returned. {}",
+                path,
+                f"{apart:.1g}",
+                BUILD_IT,
             )
-
-
-if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
-    try:
-        convert(sys.argv[1]).save(sys.argv[2])
-    except ValueError as problem:
-        sys.exit(str(problem))
+        )
