@@ -251,28 +251,6 @@ for call in {[*PATHS]!r}:
 
 # Each row of the table "When is a resumed training equal to the last bit", and the tests
 # of resumable.py that try it.
-RESUMED = {
-    "weights, optimizer": ["the_file_opens_with_keras_alone", "with_all_parts_nothing"],
-    "random numbers of Dropout": ["without_one_part_the_result_is_another"],
-    "order of the data": ["a_batch_depends_on_the_seed_and_its_number_alone"],
-    "what EarlyStopping": ["without_one_part", "model_checkpoint_keeps_the_best_only"],
-    "what your own callback": [
-        "a_callback_of_ones_own_gets_its_state_back",
-        "a_callback_without_get_state_begins_anew",
-    ],
-    "history, number of epochs": ["a_training_that_was_stopped_early_stays_stopped"],
-    "random numbers without": ["it_cannot_keep_what_its_first_lines_say"],
-}
-
-
-def test_each_row_on_resumed_trainings_has_its_tests():
-    page = TEXTS["docs/your-own-model.md"]
-    rows = page.split("| in `resumable.py`? |\n")[1].split("\n\n")[0].splitlines()[1:]
-    tests = (ROOT / "tests" / "test_resumable.py").read_text(encoding="utf-8")
-    for row, (beginning, names) in zip(rows, RESUMED.items(), strict=True):
-        assert row.startswith(f"| {beginning}")
-        for name in names:
-            assert f"\ndef test_{name}" in tests
 
 
 def test_the_table_of_lessons_names_every_lesson():
