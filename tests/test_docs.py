@@ -249,10 +249,6 @@ for call in {[*PATHS]!r}:
         assert any(line.startswith(message) for line in said), message
 
 
-# Each row of the table "When is a resumed training equal to the last bit", and the tests
-# of resumable.py that try it.
-
-
 def test_the_table_of_lessons_names_every_lesson():
     assert re.findall(r"^\| \d+ \| \[(.+?)\]", README, re.M) == LESSONS
 
