@@ -22,6 +22,7 @@ import lesson
 import models
 import resumable
 from experiments import report
+from programs.safe_checkpoint import SafeCheckpoint, newest_complete_file
 
 import keras
 import numpy as np
@@ -29,8 +30,6 @@ import numpy as np
 EPOCHS = 12
 IMAGES = 1000
 BATCHES = 32  # that an epoch has: 1,000 images in batches of 32
-
-TAUGHT = report.taught("10_survive_a_crash.py")
 
 
 # How a model is saved: each function goes on from what it finds in a folder, or begins. It
@@ -43,8 +42,8 @@ def new_model():
 
 
 def safe_checkpoint(folder):
-    path = TAUGHT["newest_whole_file"](folder)
-    callback = TAUGHT["SafeCheckpoint"](folder)
+    path = newest_complete_file(folder)
+    callback = SafeCheckpoint(folder)
     if path is None:
         return new_model(), 0, callback
     epochs = int(path.stem.removeprefix("epoch-"))
