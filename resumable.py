@@ -251,7 +251,7 @@ def fit(
             saver.read(path)
         first_epoch = saver.state["epoch"]
         if isinstance(data, Batches) or callable(data):
-            steps = steps_of(data, arguments)
+            steps = steps_of(model, data, arguments)
             arguments |= {"steps_per_epoch": steps, "shuffle": False}
             data = stream(data, saver, steps)
         if path:
@@ -312,7 +312,7 @@ def say(text: str) -> None:
     print(f"Not exact: {text}")
 
 
-def steps_of(data: Any, arguments: dict) -> int:
+def steps_of(model: keras.Model, data: Any, arguments: dict) -> int:
     """Return the number of batches in an epoch."""
     if isinstance(data, Batches):
         return data.steps_per_epoch
@@ -323,6 +323,11 @@ def steps_of(data: Any, arguments: dict) -> int:
     steps = arguments.get("steps_per_epoch") or known or -1
     if steps < 0:
         raise ValueError("How many batches has an epoch? Say steps_per_epoch=...")
+    if steps % model.steps_per_execution:
+        raise ValueError(
+            f"An epoch has {steps} batches: steps_per_execution must divide that, or say "
+            "steps_per_epoch=..."
+        )
     return steps
 
 
@@ -378,6 +383,7 @@ class Saver(keras.callbacks.Callback):
         self.memory = {}
         self.disk = concurrent.futures.ThreadPoolExecutor(1)
         self.synced = self.disk.submit(bool)
+        self.said = set()
         self.has_model = True  # else the file has its weights only
 
     def read(self, path: Path) -> None:
@@ -389,10 +395,12 @@ class Saver(keras.callbacks.Callback):
             )
         self.state, self.memory = saved["state"], saved["memory"]
         before, now = copy.deepcopy([saved["about"], self.about])
-        for name, memory in self.memory.items():
-            for key in memory:  # no setting, even if it stands among them
-                before["callbacks"].get(name, {}).pop(key, None)
-                now["callbacks"].get(name, {}).pop(key, None)
+        for name in self.callbacks.keys() & self.memory.keys():
+            # What it remembers is no setting, nor what it had not when it was new.
+            pair = before["callbacks"][name], now["callbacks"][name]
+            for key in {*self.memory[name], *(pair[0].keys() ^ pair[1].keys())}:
+                for each in pair:
+                    each.pop(key, None)
         for text in differences(before, now):
             say(text)
         self.saved = saved
@@ -402,18 +410,28 @@ class Saver(keras.callbacks.Callback):
         saved = self.saved
         make_variables(model, saved, train_a_batch)
         model.built = True  # `load_weights` asks; a model without `call` never is
+        known = optimizers_of(model)
         if len(model.weights) != saved["weights"]:
             raise ValueError(
                 f"{path} does not fit this model: {saved['weights']} weights are saved, "
                 f"and it has {len(model.weights)}."
             )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             try:
                 model.load_weights(path)
             except ValueError as error:
                 raise ValueError(f"{path} does not fit this model. {error}") from error
-        for name, optimizer in optimizers_of(model).items():
+        for each in caught:
+            if not str(each.message).startswith("Skipping variable loading"):
+                warnings.warn_explicit(
+                    each.message, each.category, each.filename, each.lineno
+                )
+            elif not any(
+                f"'{one.name}'" in str(each.message) for one in known.values()
+            ):
+                say(f"an optimizer begins anew. {each.message}")
+        for name, optimizer in known.items():
             give_optimizer_back(name, optimizer, path, saved, self.about)
         states = random_states(model)
         if len(states) != len(saved["random"]):
@@ -524,8 +542,8 @@ class Saver(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
 
-    def write(self, path: Path) -> None:
-        """Write the model, and what is not in a file of Keras."""
+    def remembered(self) -> dict:
+        """Return what each callback remembers, and say what of it is not kept."""
         memory = {}
         for name, callback in self.callbacks.items():
             if hasattr(callback, "get_state"):
@@ -540,7 +558,16 @@ class Saver(keras.callbacks.Callback):
                 else:
                     before[key] = mark(value)  # say it once
                     say(f"{name}.{key} is not kept. Write get_state and set_state.")
-        saved = {"about": self.about, "state": self.state, "memory": memory}
+        return memory
+
+    def write(self, path: Path) -> None:
+        """Write the model, and what is not in a file of Keras."""
+        for name in lost_variables(self.model):
+            if name not in self.said:
+                self.said.add(name)
+                say(f"{name} is no variable of Keras, so not saved. Use add_weight.")
+        saved = {"about": self.about, "state": self.state}
+        saved["memory"] = self.remembered()
         saved["weights"] = len(self.model.weights)
         saved["random"] = random_states(self.model)
         saved["optimizers"] = {
@@ -661,8 +688,8 @@ def about_data(data: Any, again: bool = False) -> Any:
         about = {name: getattr(data, name) for name in names}
         return {"class": type(data).__name__, "parts": about_data(data.parts), **about}
     if callable(data):
-        about = about_data(keras.tree.flatten(next(iter(data(0)))))
-        if again and about != about_data(keras.tree.flatten(next(iter(data(0))))):
+        about = about_data(keras.tree.flatten(next(iter(data(0)), None)))
+        if again and about != about_data(keras.tree.flatten(next(iter(data(0)), None))):
             say(
                 "data_of_epoch(0) gave other batches when it was called again. " + SEEDS
             )
@@ -739,30 +766,49 @@ def random_states(model: keras.Model) -> list:
 
 
 def optimizers_of(model: keras.Model) -> dict:
-    """Return the optimizers that are attributes of a model, or in a list or dict."""
-    found = {}
-    for name, value in sorted(vars(model).items()):
-        several = list(value.values()) if isinstance(value, dict) else value
-        if name.startswith("_self_") or not isinstance(several, (list, tuple)):
-            several = [value]  # (in "_self_..." TensorFlow keeps the same ones again)
-        for number, each in enumerate(several):
-            if isinstance(each, keras.optimizers.Optimizer):
-                found[f"{name} {number}" if len(several) > 1 else name] = each
-    return found
+    """Return the optimizers that are attributes of a model, or in its lists and dicts."""
+
+    def found_in(name, value):
+        if isinstance(value, keras.optimizers.Optimizer):
+            yield name, value
+        elif isinstance(value, (list, tuple)):
+            for number, each in enumerate(value):
+                yield from found_in(f"{name} {number}", each)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                yield from found_in(f"{name} {key}", each)
+
+    # (In "_self_..." TensorFlow keeps the same ones again.)
+    names = [name for name in sorted(vars(model)) if not name.startswith("_self_")]
+    return dict(each for name in names for each in found_in(name, vars(model)[name]))
 
 
 def make_variables(model: keras.Model, saved: dict, train_a_batch: Callable) -> None:
     """Make the variables that a model or an optimizer does not have before it trains."""
 
-    def missing():
-        yield not model.built or len(model.weights) < saved["weights"]
-        for name, optimizer in optimizers_of(model).items():
-            yield len(optimizer.variables) < len(saved["optimizers"].get(name, []))
+    def are_missing(name, optimizer):
+        return len(optimizer.variables) < len(saved["optimizers"].get(name, []))
 
-    if not next(missing()) and any(missing()) and model.optimizer is not None:
-        model.optimizer.build(model.trainable_variables)
-    if any(missing()):
+    if not model.built or len(model.weights) < saved["weights"]:
         train_a_batch()
+    optimizer = model.optimizer
+    if (
+        optimizer is not None
+        and not optimizer.built
+        and are_missing("optimizer", optimizer)
+    ):
+        optimizer.build(model.trainable_variables)
+    if any(are_missing(*each) for each in optimizers_of(model).items()):
+        train_a_batch()
+
+
+def lost_variables(model: keras.Model) -> Iterator[str]:
+    """Yield the variables of layers that are none of Keras, and so not in the file."""
+    for layer in model._flatten_layers():
+        for name, value in vars(layer).items():
+            is_variable = hasattr(value, "assign") and hasattr(value, "shape")
+            if is_variable and not isinstance(value, keras.Variable):
+                yield f"{layer.name}.{name}"
 
 
 def give_optimizer_back(
