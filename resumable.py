@@ -7,8 +7,9 @@ Copy this file beside your program. In place of
     history = resumable.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
 
 Started again, the program continues after the last epoch that was saved. What cannot be
-exact is printed, as "Not exact: ...", before the training begins. What the program says
-is what is used: a changed learning rate or callback is named, and the new one counts.
+exact is printed, as "Not exact: ...", before the training begins. (What shows only while
+it runs: when it is saved.) The program's settings are used: if the learning rate or a
+callback has changed, the change is named, and the new one counts.
 
 newest.keras in the folder is an ordinary file of Keras with one more member:
 training.json has the states of random layers, what callbacks remember, the history, and
@@ -237,7 +238,9 @@ def fit(
         OSError: nothing can be saved there.
     """
     check(model, data, arguments)
-    callbacks = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    callbacks = keras.tree.flatten([] if callbacks is None else callbacks)
     if not any(isinstance(each, keras.callbacks.History) for each in callbacks):
         callbacks.append(keras.callbacks.History())
     with only_process(Path(folder)):
@@ -416,6 +419,9 @@ class Saver(keras.callbacks.Callback):
                 f"{path} does not fit this model: {saved['weights']} weights are saved, "
                 f"and it has {len(model.weights)}."
             )
+        fresh = {
+            name: list(map(np.array, each.variables)) for name, each in known.items()
+        }
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
@@ -423,16 +429,24 @@ class Saver(keras.callbacks.Callback):
             except ValueError as error:
                 raise ValueError(f"{path} does not fit this model. {error}") from error
         for each in caught:
-            if not str(each.message).startswith("Skipping variable loading"):
-                warnings.warn_explicit(
-                    each.message, each.category, each.filename, each.lineno
-                )
-            elif not any(
-                f"'{one.name}'" in str(each.message) for one in known.values()
-            ):
-                say(f"an optimizer begins anew. {each.message}")
+            text = str(each.message)
+            if not text.startswith("Skipping variable loading"):
+                place = each.filename, each.lineno
+                warnings.warn_explicit(each.message, each.category, *place)
+            elif not any(f"'{one.name}'" in text for one in known.values()):
+                say(f"an optimizer begins anew. {text}")
         for name, optimizer in known.items():
-            give_optimizer_back(name, optimizer, path, saved, self.about)
+            settings = saved["about"].get(name, {}), self.about.get(name, {})
+            if settings[0].get("class") == settings[1].get("class"):
+                give_optimizer_back(
+                    name, optimizer, path, saved["optimizers"], settings
+                )
+            else:
+                say(f"{name} begins anew.")
+                for variable, value in zip(
+                    optimizer.variables, fresh[name], strict=True
+                ):
+                    variable.assign(value)
         states = random_states(model)
         if len(states) != len(saved["random"]):
             say(f"{len(saved['random'])} random states are saved, not {len(states)}.")
@@ -450,7 +464,7 @@ class Saver(keras.callbacks.Callback):
                     f"it out or give it a patience above {waited}."
                 )
                 return True
-            del self.memory[name]["stopped_epoch"]
+            self.memory[name].pop("stopped_epoch", None)
         if epochs <= epoch:
             print(
                 f"This training ended after epoch {epoch}. To continue, raise `epochs`."
@@ -495,9 +509,8 @@ class Saver(keras.callbacks.Callback):
                 callback.set_state(memory)
             else:
                 vars(callback).update(memory)
-        if all(
-            layer.built for layer in self.model._flatten_layers()
-        ):  # see whether it can be saved, before hours are lost
+        # See whether it can be saved, before hours are lost.
+        if all(layer.built for layer in self.model._flatten_layers()):
             if self.model.optimizer is not None and not self.model.optimizer.built:
                 self.model.optimizer.build(self.model.trainable_variables)
             try:
@@ -515,12 +528,14 @@ class Saver(keras.callbacks.Callback):
         self.batches_seen = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        loss = (logs or {}).get("loss", 0)
+        loss = (logs or {}).get("loss", 0.0)
         inside = self.batches_seen < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
+            # Half an epoch cannot be continued, and nobody wants one with NaN back.
+            why = "inside it" if math.isfinite(loss) else f"with a loss of {loss}"
             print(
-                f"Epoch {epoch + 1} was stopped with a loss of {loss:.4g} and is not saved: "
-                f"the next start continues after epoch {self.state['epoch']}."
+                f"Epoch {epoch + 1} was stopped {why}, and is not saved: the next start "
+                f"continues after epoch {self.state['epoch']}."
             )
             return
         self.state["epoch"] = epoch + 1
@@ -548,6 +563,11 @@ class Saver(keras.callbacks.Callback):
         for name, callback in self.callbacks.items():
             if hasattr(callback, "get_state"):
                 memory[name] = callback.get_state()
+                if not is_kept("", memory[name]):
+                    raise TypeError(
+                        f"{name}.get_state must return a dict with text as keys, of "
+                        "numbers, text, arrays, lists and such dicts."
+                    )
                 continue
             before, memory[name] = self.at_start[name], {}
             for key, value in vars(callback).items():
@@ -717,13 +737,17 @@ def checksum(array: Any) -> int:
 
 def as_json(about: dict) -> dict:
     """Return settings as json gives them back, without the numbers that Keras counts."""
-    text = json.dumps(about, default=lambda each: type(each).__name__)
+    text = json.dumps(about, default=lambda each: type(each).__name__, skipkeys=True)
     return json.loads(re.sub(r'(?<=\w)_\d+(?="(?!:))', "", text))
 
 
 def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     """Yield a sentence for each setting that has changed."""
     if isinstance(old, dict) and isinstance(new, dict):
+        kinds = [each.get("class_name", each.get("class")) for each in (old, new)]
+        if kinds[0] != kinds[1]:  # all else differs, too
+            yield f"{place} changed from {kinds[0]} to {kinds[1]}, which is used."
+            return
         for name in [*old, *(name for name in new if name not in old)]:
             if name in UNCOMPARED:
                 continue
@@ -735,8 +759,8 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):
             name = ""
-            if isinstance(pair[1], dict) and "class_name" in pair[1]:
-                name = f" ({pair[1]['class_name']})"
+            if isinstance(pair[0], dict) and "class_name" in pair[0]:
+                name = f" ({pair[0]['class_name']})"
             yield from differences(*pair, f"{place} {number}{name}")
     elif old != new:
         yield f"{place} changed from {brief(old)} to {brief(new)}, which is used."
@@ -812,14 +836,10 @@ def lost_variables(model: keras.Model) -> Iterator[str]:
 
 
 def give_optimizer_back(
-    name: str,
-    optimizer: keras.optimizers.Optimizer,
-    path: Path,
-    saved: dict,
-    about: dict,
+    name: str, optimizer: Any, path: Path, saved: dict, settings: tuple
 ) -> None:
     """Do what `load_weights` has not done: use the learning rate of the program."""
-    old = saved["optimizers"].get(name, [])
+    old = saved.get(name, [])
     kept = [number for number, each in enumerate(old) if each != "learning_rate"]
     variables = [each for each in optimizer.variables if each.name != "learning_rate"]
     if len(kept) != len(variables):
@@ -831,9 +851,9 @@ def give_optimizer_back(
         ):
             for variable, number in zip(variables, kept, strict=True):
                 variable.assign(file[f"{name}/vars/{number}"][()])
-    rates = [learning_rate(each.get(name, {})) for each in (saved["about"], about)]
-    if rates[0] != rates[1] and isinstance(rates[1], float):
-        optimizer.learning_rate = rates[1]
+    before, now = map(learning_rate, settings)
+    if before != now and isinstance(now, float):
+        optimizer.learning_rate = now
 
 
 def learning_rate(config: dict) -> Any:
@@ -899,7 +919,10 @@ def newest_complete_file(folder: Path) -> Path | None:
 
 
 def is_complete(path: Path) -> bool:
-    """Return whether a file is there, has all its members, and none is damaged."""
+    """Return whether a file is there, has all its members, and none is damaged.
+
+    (Bytes that nobody reads, such as the dates of members, may have changed.)
+    """
     # `load_weights` does not tell: since Python 3.12, zipfile leaves out the checksum
     # where Keras jumps to and fro in a member. `testzip` reads all of each member.
     if not path.exists():
