@@ -372,11 +372,13 @@ class Saver(keras.callbacks.Callback):
                 say(
                     f"what the functions of {name} remember is not kept. Write a class."
                 )
-            for attribute in lost_attributes(callback):
-                say(f"{name}.{attribute} is not kept. Write get_state and set_state.")
         about["callbacks"] = {
             name: about_data(
-                {key: value for key, value in vars(each).items() if is_kept(key, value)}
+                {
+                    key: abs(value) if key == "min_delta" else value
+                    for key, value in vars(each).items()
+                    if is_kept(key, value) or key == "min_delta"
+                }
             )
             for name, each in self.callbacks.items()
         }
@@ -504,6 +506,9 @@ class Saver(keras.callbacks.Callback):
             for name, each in self.callbacks.items()
         }
         for name, callback in self.callbacks.items():
+            for attribute, value in vars(callback).items():
+                if may_be_lost(callback, attribute, value):
+                    self.say_lost(f"{name}.{attribute}")
             memory = self.memory.get(name, {})
             if hasattr(callback, "set_state") and memory:
                 callback.set_state(memory)
@@ -557,6 +562,11 @@ class Saver(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
 
+    def say_lost(self, attribute: str) -> None:
+        if attribute not in self.said:
+            self.said.add(attribute)
+            say(f"{attribute} is not kept. Write get_state and set_state.")
+
     def remembered(self) -> dict:
         """Return what each callback remembers, and say what of it is not kept."""
         memory = {}
@@ -576,16 +586,14 @@ class Saver(keras.callbacks.Callback):
                 if is_kept(key, value):
                     memory[name][key] = value
                 else:
-                    before[key] = mark(value)  # say it once
-                    say(f"{name}.{key} is not kept. Write get_state and set_state.")
+                    self.say_lost(f"{name}.{key}")
         return memory
 
     def write(self, path: Path) -> None:
         """Write the model, and what is not in a file of Keras."""
-        for name in lost_variables(self.model):
-            if name not in self.said:
-                self.said.add(name)
-                say(f"{name} is no variable of Keras, so not saved. Use add_weight.")
+        for name in set(lost_variables(self.model)) - self.said:
+            self.said.add(name)
+            say(f"{name} is no variable of Keras, so not saved. Use add_weight.")
         saved = {"about": self.about, "state": self.state}
         saved["memory"] = self.remembered()
         saved["weights"] = len(self.model.weights)
@@ -634,19 +642,17 @@ def is_kept(name: str, value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def lost_attributes(callback: keras.callbacks.Callback) -> list:
-    """Return the names of attributes that may change and cannot be written."""
-    if hasattr(callback, "get_state") or is_of_keras(callback):
-        return []
-    constant = tuple, set, frozenset, bytes, type, Path, types.FunctionType, np.ufunc
-    constant += types.MethodType, types.BuiltinFunctionType, types.ModuleType
-    return [
-        name
-        for name, value in vars(callback).items()
-        if name not in ("params", "_model")
-        and not is_kept("", value)
-        and not isinstance(value, constant)
-    ]
+def may_be_lost(callback: Any, name: str, value: Any) -> bool:
+    """Return whether an attribute is an object that may change, and is not kept."""
+    constant = tuple, set, dict, list, frozenset, bytes, type, Path, np.ufunc
+    constant += types.FunctionType, types.MethodType, types.BuiltinFunctionType
+    return not (
+        is_of_keras(callback)
+        or hasattr(callback, "get_state")
+        or name in ("params", "_model")
+        or is_kept("", value)
+        or isinstance(value, (*constant, types.ModuleType))
+    )
 
 
 def mark(value: Any) -> tuple:
@@ -658,15 +664,14 @@ def mark(value: Any) -> tuple:
 
 def has_changed(callback: Any, name: str, value: Any, before: dict) -> bool:
     """Return whether an attribute is not what it was, and matters."""
-    kept = is_kept(name, value)
-    if not kept and (
-        is_of_keras(callback) or type(value) not in (tuple, set, dict, list)
-    ):
+    if may_be_lost(callback, name, value):
+        return name not in before  # (of the others it was said)
+    plain = type(value) in (tuple, set, dict, list) and not is_of_keras(callback)
+    if not is_kept(name, value) and not plain:
         return False
     # EarlyStopping's best weights were None; there is no need for their checksums.
-    return before.get(name, (None,))[0] is not type(value) or before[name] != mark(
-        value
-    )
+    kind = before.get(name, (None,))[0]
+    return kind is not type(value) or before[name] != mark(value)
 
 
 def is_of_keras(callback: keras.callbacks.Callback) -> bool:

@@ -1,5 +1,6 @@
 """resumable.py with data, models and callbacks that people have: exact, or it says so."""
 
+import collections
 import csv
 import itertools
 import os
@@ -250,6 +251,10 @@ def stopper(**settings):
             "EarlyStopping, patience changed from 0",
         ),
         ({"callbacks": [stopper(mode="min")]}, "EarlyStopping, mode changed from auto"),
+        (
+            {"callbacks": [stopper(min_delta=1)]},
+            "EarlyStopping, min_delta changed from",
+        ),
         ({"callbacks": []}, "callbacks, EarlyStopping is gone"),
         ({"class_weight": {0: 2.0}}, "fit, class_weight is new"),
         ({"validation_data": (FLAT, LABELS)}, "fit, validation_data is new"),
@@ -409,10 +414,16 @@ def test_model_checkpoint_with_a_frequency_saves_the_same_batches(tmp_path):
 
 
 class Deque(keras.callbacks.Callback):
-    def __init__(self, later=False):
+    def __init__(self):
         super().__init__()
-        self.later = later
         self.rng = np.random.default_rng(1)
+        self.table = [(1, 2)]
+
+    def on_train_begin(self, logs=None):
+        self.seen = collections.deque()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.late = collections.deque()
 
     def on_epoch_end(self, epoch, logs=None):
         self.last = (1, epoch)
@@ -420,10 +431,12 @@ class Deque(keras.callbacks.Callback):
 
 def test_what_of_a_callback_is_not_kept_is_said(tmp_path, capsys):
     functions = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: None)
-    start(tmp_path, 1, callbacks=[Deque(), functions])
+    start(tmp_path, 2, callbacks=[Deque(), functions])
     assert not_exact(capsys) == [
-        "Deque.rng is not kept. Write get_state and set_state.",
         "what the functions of LambdaCallback remember is not kept. Write a class.",
+        "Deque.rng is not kept. Write get_state and set_state.",
+        "Deque.seen is not kept. Write get_state and set_state.",
+        "Deque.late is not kept. Write get_state and set_state.",
         "Deque.last is not kept. Write get_state and set_state.",
     ]
 
