@@ -7,8 +7,9 @@ Copy this file beside your program. In place of
     history = resumable.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
 
 Started again, the program continues after the last epoch that was saved. What cannot be
-exact is printed, as "Not exact: ...", before the training begins. What the program says
-is what is used: a changed learning rate or callback is named, and the new one counts.
+exact is printed, as "Not exact: ...", before the training begins. (What shows only while
+it runs: when it is saved.) The program's settings are used: if the learning rate or a
+callback has changed, the change is named, and the new one counts.
 
 newest.keras in the folder is an ordinary file of Keras with one more member:
 training.json has the states of random layers, what callbacks remember, the history, and
@@ -237,7 +238,9 @@ def fit(
         OSError: nothing can be saved there.
     """
     check(model, data, arguments)
-    callbacks = keras.tree.flatten(getattr(callbacks, "callbacks", callbacks) or [])
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    callbacks = keras.tree.flatten([] if callbacks is None else callbacks)
     if not any(isinstance(each, keras.callbacks.History) for each in callbacks):
         callbacks.append(keras.callbacks.History())
     with only_process(Path(folder)):
@@ -251,7 +254,7 @@ def fit(
             saver.read(path)
         first_epoch = saver.state["epoch"]
         if isinstance(data, Batches) or callable(data):
-            steps = steps_of(data, arguments)
+            steps = steps_of(model, data, arguments)
             arguments |= {"steps_per_epoch": steps, "shuffle": False}
             data = stream(data, saver, steps)
         if path:
@@ -312,7 +315,7 @@ def say(text: str) -> None:
     print(f"Not exact: {text}")
 
 
-def steps_of(data: Any, arguments: dict) -> int:
+def steps_of(model: keras.Model, data: Any, arguments: dict) -> int:
     """Return the number of batches in an epoch."""
     if isinstance(data, Batches):
         return data.steps_per_epoch
@@ -323,6 +326,11 @@ def steps_of(data: Any, arguments: dict) -> int:
     steps = arguments.get("steps_per_epoch") or known or -1
     if steps < 0:
         raise ValueError("How many batches has an epoch? Say steps_per_epoch=...")
+    if steps % model.steps_per_execution:
+        raise ValueError(
+            f"An epoch has {steps} batches: steps_per_execution must divide that, or say "
+            "steps_per_epoch=..."
+        )
     return steps
 
 
@@ -364,11 +372,13 @@ class Saver(keras.callbacks.Callback):
                 say(
                     f"what the functions of {name} remember is not kept. Write a class."
                 )
-            for attribute in lost_attributes(callback):
-                say(f"{name}.{attribute} is not kept. Write get_state and set_state.")
         about["callbacks"] = {
             name: about_data(
-                {key: value for key, value in vars(each).items() if is_kept(key, value)}
+                {
+                    key: abs(value) if key == "min_delta" else value
+                    for key, value in vars(each).items()
+                    if is_kept(key, value) or key == "min_delta"
+                }
             )
             for name, each in self.callbacks.items()
         }
@@ -378,6 +388,7 @@ class Saver(keras.callbacks.Callback):
         self.memory = {}
         self.disk = concurrent.futures.ThreadPoolExecutor(1)
         self.synced = self.disk.submit(bool)
+        self.said = set()
         self.has_model = True  # else the file has its weights only
 
     def read(self, path: Path) -> None:
@@ -389,10 +400,12 @@ class Saver(keras.callbacks.Callback):
             )
         self.state, self.memory = saved["state"], saved["memory"]
         before, now = copy.deepcopy([saved["about"], self.about])
-        for name, memory in self.memory.items():
-            for key in memory:  # no setting, even if it stands among them
-                before["callbacks"].get(name, {}).pop(key, None)
-                now["callbacks"].get(name, {}).pop(key, None)
+        for name in self.callbacks.keys() & self.memory.keys():
+            # What it remembers is no setting, nor what it had not when it was new.
+            pair = before["callbacks"][name], now["callbacks"][name]
+            for key in {*self.memory[name], *(pair[0].keys() ^ pair[1].keys())}:
+                for each in pair:
+                    each.pop(key, None)
         for text in differences(before, now):
             say(text)
         self.saved = saved
@@ -402,19 +415,40 @@ class Saver(keras.callbacks.Callback):
         saved = self.saved
         make_variables(model, saved, train_a_batch)
         model.built = True  # `load_weights` asks; a model without `call` never is
+        known = optimizers_of(model)
         if len(model.weights) != saved["weights"]:
             raise ValueError(
                 f"{path} does not fit this model: {saved['weights']} weights are saved, "
                 f"and it has {len(model.weights)}."
             )
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+        fresh = {
+            name: list(map(np.array, each.variables)) for name, each in known.items()
+        }
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             try:
                 model.load_weights(path)
             except ValueError as error:
                 raise ValueError(f"{path} does not fit this model. {error}") from error
-        for name, optimizer in optimizers_of(model).items():
-            give_optimizer_back(name, optimizer, path, saved, self.about)
+        for each in caught:
+            text = str(each.message)
+            if not text.startswith("Skipping variable loading"):
+                place = each.filename, each.lineno
+                warnings.warn_explicit(each.message, each.category, *place)
+            elif not any(f"'{one.name}'" in text for one in known.values()):
+                say(f"an optimizer begins anew. {text}")
+        for name, optimizer in known.items():
+            settings = saved["about"].get(name, {}), self.about.get(name, {})
+            if settings[0].get("class") == settings[1].get("class"):
+                give_optimizer_back(
+                    name, optimizer, path, saved["optimizers"], settings
+                )
+            else:
+                say(f"{name} begins anew.")
+                for variable, value in zip(
+                    optimizer.variables, fresh[name], strict=True
+                ):
+                    variable.assign(value)
         states = random_states(model)
         if len(states) != len(saved["random"]):
             say(f"{len(saved['random'])} random states are saved, not {len(states)}.")
@@ -432,7 +466,7 @@ class Saver(keras.callbacks.Callback):
                     f"it out or give it a patience above {waited}."
                 )
                 return True
-            del self.memory[name]["stopped_epoch"]
+            self.memory[name].pop("stopped_epoch", None)
         if epochs <= epoch:
             print(
                 f"This training ended after epoch {epoch}. To continue, raise `epochs`."
@@ -472,14 +506,16 @@ class Saver(keras.callbacks.Callback):
             for name, each in self.callbacks.items()
         }
         for name, callback in self.callbacks.items():
+            for attribute, value in vars(callback).items():
+                if may_be_lost(callback, attribute, value):
+                    self.say_lost(f"{name}.{attribute}")
             memory = self.memory.get(name, {})
             if hasattr(callback, "set_state") and memory:
                 callback.set_state(memory)
             else:
                 vars(callback).update(memory)
-        if all(
-            layer.built for layer in self.model._flatten_layers()
-        ):  # see whether it can be saved, before hours are lost
+        # See whether it can be saved, before hours are lost.
+        if all(layer.built for layer in self.model._flatten_layers()):
             if self.model.optimizer is not None and not self.model.optimizer.built:
                 self.model.optimizer.build(self.model.trainable_variables)
             try:
@@ -497,12 +533,14 @@ class Saver(keras.callbacks.Callback):
         self.batches_seen = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        loss = (logs or {}).get("loss", 0)
+        loss = (logs or {}).get("loss", 0.0)
         inside = self.batches_seen < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
+            # Half an epoch cannot be continued, and nobody wants one with NaN back.
+            why = "inside it" if math.isfinite(loss) else f"with a loss of {loss}"
             print(
-                f"Epoch {epoch + 1} was stopped with a loss of {loss:.4g} and is not saved: "
-                f"the next start continues after epoch {self.state['epoch']}."
+                f"Epoch {epoch + 1} was stopped {why}, and is not saved: the next start "
+                f"continues after epoch {self.state['epoch']}."
             )
             return
         self.state["epoch"] = epoch + 1
@@ -524,12 +562,22 @@ class Saver(keras.callbacks.Callback):
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
 
-    def write(self, path: Path) -> None:
-        """Write the model, and what is not in a file of Keras."""
+    def say_lost(self, attribute: str) -> None:
+        if attribute not in self.said:
+            self.said.add(attribute)
+            say(f"{attribute} is not kept. Write get_state and set_state.")
+
+    def remembered(self) -> dict:
+        """Return what each callback remembers, and say what of it is not kept."""
         memory = {}
         for name, callback in self.callbacks.items():
             if hasattr(callback, "get_state"):
                 memory[name] = callback.get_state()
+                if not is_kept("", memory[name]):
+                    raise TypeError(
+                        f"{name}.get_state must return a dict with text as keys, of "
+                        "numbers, text, arrays, lists and such dicts."
+                    )
                 continue
             before, memory[name] = self.at_start[name], {}
             for key, value in vars(callback).items():
@@ -538,9 +586,16 @@ class Saver(keras.callbacks.Callback):
                 if is_kept(key, value):
                     memory[name][key] = value
                 else:
-                    before[key] = mark(value)  # say it once
-                    say(f"{name}.{key} is not kept. Write get_state and set_state.")
-        saved = {"about": self.about, "state": self.state, "memory": memory}
+                    self.say_lost(f"{name}.{key}")
+        return memory
+
+    def write(self, path: Path) -> None:
+        """Write the model, and what is not in a file of Keras."""
+        for name in set(lost_variables(self.model)) - self.said:
+            self.said.add(name)
+            say(f"{name} is no variable of Keras, so not saved. Use add_weight.")
+        saved = {"about": self.about, "state": self.state}
+        saved["memory"] = self.remembered()
         saved["weights"] = len(self.model.weights)
         saved["random"] = random_states(self.model)
         saved["optimizers"] = {
@@ -587,19 +642,17 @@ def is_kept(name: str, value: Any) -> bool:
     return value is None or type(value) in (bool, int, float, str)
 
 
-def lost_attributes(callback: keras.callbacks.Callback) -> list:
-    """Return the names of attributes that may change and cannot be written."""
-    if hasattr(callback, "get_state") or is_of_keras(callback):
-        return []
-    constant = tuple, set, frozenset, bytes, type, Path, types.FunctionType, np.ufunc
-    constant += types.MethodType, types.BuiltinFunctionType, types.ModuleType
-    return [
-        name
-        for name, value in vars(callback).items()
-        if name not in ("params", "_model")
-        and not is_kept("", value)
-        and not isinstance(value, constant)
-    ]
+def may_be_lost(callback: Any, name: str, value: Any) -> bool:
+    """Return whether an attribute is an object that may change, and is not kept."""
+    constant = tuple, set, dict, list, frozenset, bytes, type, Path, np.ufunc
+    constant += types.FunctionType, types.MethodType, types.BuiltinFunctionType
+    return not (
+        is_of_keras(callback)
+        or hasattr(callback, "get_state")
+        or name in ("params", "_model")
+        or is_kept("", value)
+        or isinstance(value, (*constant, types.ModuleType))
+    )
 
 
 def mark(value: Any) -> tuple:
@@ -611,15 +664,14 @@ def mark(value: Any) -> tuple:
 
 def has_changed(callback: Any, name: str, value: Any, before: dict) -> bool:
     """Return whether an attribute is not what it was, and matters."""
-    kept = is_kept(name, value)
-    if not kept and (
-        is_of_keras(callback) or type(value) not in (tuple, set, dict, list)
-    ):
+    if may_be_lost(callback, name, value):
+        return name not in before  # (of the others it was said)
+    plain = type(value) in (tuple, set, dict, list) and not is_of_keras(callback)
+    if not is_kept(name, value) and not plain:
         return False
     # EarlyStopping's best weights were None; there is no need for their checksums.
-    return before.get(name, (None,))[0] is not type(value) or before[name] != mark(
-        value
-    )
+    kind = before.get(name, (None,))[0]
+    return kind is not type(value) or before[name] != mark(value)
 
 
 def is_of_keras(callback: keras.callbacks.Callback) -> bool:
@@ -661,8 +713,8 @@ def about_data(data: Any, again: bool = False) -> Any:
         about = {name: getattr(data, name) for name in names}
         return {"class": type(data).__name__, "parts": about_data(data.parts), **about}
     if callable(data):
-        about = about_data(keras.tree.flatten(next(iter(data(0)))))
-        if again and about != about_data(keras.tree.flatten(next(iter(data(0))))):
+        about = about_data(keras.tree.flatten(next(iter(data(0)), None)))
+        if again and about != about_data(keras.tree.flatten(next(iter(data(0)), None))):
             say(
                 "data_of_epoch(0) gave other batches when it was called again. " + SEEDS
             )
@@ -690,13 +742,17 @@ def checksum(array: Any) -> int:
 
 def as_json(about: dict) -> dict:
     """Return settings as json gives them back, without the numbers that Keras counts."""
-    text = json.dumps(about, default=lambda each: type(each).__name__)
+    text = json.dumps(about, default=lambda each: type(each).__name__, skipkeys=True)
     return json.loads(re.sub(r'(?<=\w)_\d+(?="(?!:))', "", text))
 
 
 def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     """Yield a sentence for each setting that has changed."""
     if isinstance(old, dict) and isinstance(new, dict):
+        kinds = [each.get("class_name", each.get("class")) for each in (old, new)]
+        if kinds[0] != kinds[1]:  # all else differs, too
+            yield f"{place} changed from {kinds[0]} to {kinds[1]}, which is used."
+            return
         for name in [*old, *(name for name in new if name not in old)]:
             if name in UNCOMPARED:
                 continue
@@ -708,8 +764,8 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, pair in enumerate(zip(old, new, strict=True)):
             name = ""
-            if isinstance(pair[1], dict) and "class_name" in pair[1]:
-                name = f" ({pair[1]['class_name']})"
+            if isinstance(pair[0], dict) and "class_name" in pair[0]:
+                name = f" ({pair[0]['class_name']})"
             yield from differences(*pair, f"{place} {number}{name}")
     elif old != new:
         yield f"{place} changed from {brief(old)} to {brief(new)}, which is used."
@@ -739,41 +795,56 @@ def random_states(model: keras.Model) -> list:
 
 
 def optimizers_of(model: keras.Model) -> dict:
-    """Return the optimizers that are attributes of a model, or in a list or dict."""
-    found = {}
-    for name, value in sorted(vars(model).items()):
-        several = list(value.values()) if isinstance(value, dict) else value
-        if name.startswith("_self_") or not isinstance(several, (list, tuple)):
-            several = [value]  # (in "_self_..." TensorFlow keeps the same ones again)
-        for number, each in enumerate(several):
-            if isinstance(each, keras.optimizers.Optimizer):
-                found[f"{name} {number}" if len(several) > 1 else name] = each
-    return found
+    """Return the optimizers that are attributes of a model, or in its lists and dicts."""
+
+    def found_in(name, value):
+        if isinstance(value, keras.optimizers.Optimizer):
+            yield name, value
+        elif isinstance(value, (list, tuple)):
+            for number, each in enumerate(value):
+                yield from found_in(f"{name} {number}", each)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                yield from found_in(f"{name} {key}", each)
+
+    # (In "_self_..." TensorFlow keeps the same ones again.)
+    names = [name for name in sorted(vars(model)) if not name.startswith("_self_")]
+    return dict(each for name in names for each in found_in(name, vars(model)[name]))
 
 
 def make_variables(model: keras.Model, saved: dict, train_a_batch: Callable) -> None:
     """Make the variables that a model or an optimizer does not have before it trains."""
 
-    def missing():
-        yield not model.built or len(model.weights) < saved["weights"]
-        for name, optimizer in optimizers_of(model).items():
-            yield len(optimizer.variables) < len(saved["optimizers"].get(name, []))
+    def are_missing(name, optimizer):
+        return len(optimizer.variables) < len(saved["optimizers"].get(name, []))
 
-    if not next(missing()) and any(missing()) and model.optimizer is not None:
-        model.optimizer.build(model.trainable_variables)
-    if any(missing()):
+    if not model.built or len(model.weights) < saved["weights"]:
+        train_a_batch()
+    optimizer = model.optimizer
+    if (
+        optimizer is not None
+        and not optimizer.built
+        and are_missing("optimizer", optimizer)
+    ):
+        optimizer.build(model.trainable_variables)
+    if any(are_missing(*each) for each in optimizers_of(model).items()):
         train_a_batch()
 
 
+def lost_variables(model: keras.Model) -> Iterator[str]:
+    """Yield the variables of layers that are none of Keras, and so not in the file."""
+    for layer in model._flatten_layers():
+        for name, value in vars(layer).items():
+            is_variable = hasattr(value, "assign") and hasattr(value, "shape")
+            if is_variable and not isinstance(value, keras.Variable):
+                yield f"{layer.name}.{name}"
+
+
 def give_optimizer_back(
-    name: str,
-    optimizer: keras.optimizers.Optimizer,
-    path: Path,
-    saved: dict,
-    about: dict,
+    name: str, optimizer: Any, path: Path, saved: dict, settings: tuple
 ) -> None:
     """Do what `load_weights` has not done: use the learning rate of the program."""
-    old = saved["optimizers"].get(name, [])
+    old = saved.get(name, [])
     kept = [number for number, each in enumerate(old) if each != "learning_rate"]
     variables = [each for each in optimizer.variables if each.name != "learning_rate"]
     if len(kept) != len(variables):
@@ -785,9 +856,9 @@ def give_optimizer_back(
         ):
             for variable, number in zip(variables, kept, strict=True):
                 variable.assign(file[f"{name}/vars/{number}"][()])
-    rates = [learning_rate(each.get(name, {})) for each in (saved["about"], about)]
-    if rates[0] != rates[1] and isinstance(rates[1], float):
-        optimizer.learning_rate = rates[1]
+    before, now = map(learning_rate, settings)
+    if before != now and isinstance(now, float):
+        optimizer.learning_rate = now
 
 
 def learning_rate(config: dict) -> Any:
@@ -853,7 +924,10 @@ def newest_complete_file(folder: Path) -> Path | None:
 
 
 def is_complete(path: Path) -> bool:
-    """Return whether a file is there, has all its members, and none is damaged."""
+    """Return whether a file is there, has all its members, and none is damaged.
+
+    (Bytes that nobody reads, such as the dates of members, may have changed.)
+    """
     # `load_weights` does not tell: since Python 3.12, zipfile leaves out the checksum
     # where Keras jumps to and fro in a member. `testzip` reads all of each member.
     if not path.exists():
