@@ -291,7 +291,7 @@ def _translate_what_is_written(stream):
     stream.reconfigure(errors="backslashreplace")
 
 
-CHOSEN = os.environ[VARIABLE] = choose(sys.argv, os.environ)
+CHOSEN = os.environ[VARIABLE] = os.environ["LANGUAGE"] = choose(sys.argv, os.environ)
 if CHOSEN == "zh":
     _translate_what_is_written(sys.stdout)
     _translate_what_is_written(sys.stderr)

@@ -207,7 +207,8 @@ def test_every_package_that_is_imported_is_listed():
     }
     imported = {name.replace("google", "protobuf") for name in imported}
     packages = {
-        name.replace("_", "-") for name in imported - own - sys.stdlib_module_names
+        name.replace("ai_edge_litert", "ai-edge-litert")
+        for name in imported - own - sys.stdlib_module_names
     }
     # Lesson 16 does without those of requirements-other.txt, if need be.
     text = (ROOT / "requirements-other.txt").read_text()
