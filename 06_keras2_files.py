@@ -4,6 +4,7 @@ If you followed the video in 2020, you have an `.h5` file or a folder that today
 refuses. One command converts it. Then this lesson does by hand what the command does.
 """
 
+import os
 import subprocess
 import sys
 
@@ -30,7 +31,8 @@ lesson.step(2, "One command")
 # It compares both models before it writes, and it never overwrites a file.
 new_file = folder / "model.keras"
 new_file.unlink(missing_ok=True)
-command = [sys.executable, "-m", "modelfile", old_file, "--convert", new_file]
+names = [os.path.relpath(path, lesson.ROOT) for path in (old_file, new_file)]
+command = [sys.executable, "-m", "modelfile", names[0], "--convert", names[1]]
 subprocess.run(command, cwd=lesson.ROOT, check=True)
 print()
 
