@@ -32,7 +32,7 @@ model.compile(
 # be compared.
 history = model.fit(x_train, y_train, epochs=2, shuffle=False, verbose=2)
 first = history.history["accuracy"][0]
-lesson.check(f"accuracy in epoch 1: {first:.1%}", first > 0.90, judged=args.full)
+lesson.check(f"accuracy in epoch 1: {first:.1%}", first > 0.90, enough_data=args.full)
 
 lesson.step(2, "Save the weights")
 
@@ -49,8 +49,8 @@ lesson.show(weights_file)
 lesson.step(3, "Load them into a fresh model")
 
 # A fresh model starts from random numbers: it can only guess, one of ten digits.
-# `models.compiled` builds it and compiles it as in step 1.
-loaded_model = models.compiled(args.model)
+# `models.build_and_compile` builds it and compiles it as in step 1.
+loaded_model = models.build_and_compile(args.model)
 digits = np.argmax(loaded_model(x_test), axis=1)  # those with the highest score
 right = np.mean(digits == y_test)
 lesson.check(f"a fresh model guesses: {right:.1%} right", right < 0.25)
@@ -82,7 +82,7 @@ history = loaded_model.fit(
     x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2
 )
 third = history.history["accuracy"][0]
-lesson.check(f"accuracy in epoch 3: {third:.1%}", third > 0.955, judged=args.full)
+lesson.check(f"accuracy in epoch 3: {third:.1%}", third > 0.955, enough_data=args.full)
 
 lesson.note("The first model, which was never interrupted:")
 model.fit(x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2)

@@ -93,7 +93,7 @@ program = f"""
     model.fit(x, y, shuffle=False, verbose=2)
     model.save("resumed.keras")
 """
-lesson.run_in_a_new_process(program, folder)
+lesson.run("-c", program, directory=folder)
 
 model.fit(x_few, y_few, shuffle=False, verbose=2)
 resumed_model = keras.models.load_model(folder / "resumed.keras")

@@ -1,4 +1,4 @@
-"""Lesson 5, second part: another head
+"""Lesson 5, third part: another head
 
 A model that has learned ten classes is a good start for another task with five. Load
 what fits, keep it as it is, and train the rest: this is called transfer learning.
@@ -18,7 +18,7 @@ loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 lesson.step(1, "Train for ten classes, and save the weights")
 
 keras.utils.set_random_seed(1)
-model = models.compiled()
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save_weights(folder / "ten.weights.h5")
 
@@ -58,22 +58,22 @@ _, frozen = new_model.evaluate(x_test, y_test // 2, verbose=0)
 lesson.check_equal("the base: unchanged", base.get_weights()[0], model.get_weights()[0])
 lesson.note(f"The head trained: {frozen:.1%} of the test images are right.")
 
-lesson.step(5, "Thaw the base, and train all")
+lesson.step(5, "Unfreeze the base, and train all")
 
 # In small steps, so that the base does not forget what it has learned.
 base.trainable = True
 small_steps = keras.optimizers.Adam(learning_rate=0.0003)
 new_model.compile(optimizer=small_steps, loss=loss, metrics=["accuracy"])
 new_model.fit(x_few, y_few, epochs=20, shuffle=False, verbose=0)
-_, thawed = new_model.evaluate(x_test, y_test // 2, verbose=0)
-lesson.check(f"all trained: {thawed:.1%}", thawed > frozen, judged=args.full)
+_, unfrozen = new_model.evaluate(x_test, y_test // 2, verbose=0)
+lesson.check(f"all trained: {unfrozen:.1%}", unfrozen > frozen, enough_data=args.full)
 
 # The same 500 images, without the weights of the first task:
 new_model.set_weights(new_weights)
 new_model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 new_model.fit(x_few, y_few, epochs=40, shuffle=False, verbose=0)
 _, afresh = new_model.evaluate(x_test, y_test // 2, verbose=0)
-lesson.check(f"trained afresh: {afresh:.1%}", afresh < thawed, judged=args.full)
+lesson.check(f"trained afresh: {afresh:.1%}", afresh < unfrozen, enough_data=args.full)
 
 # A base that is a Sequential model of its own stays frozen when it is loaded:
-# 05_another_model.py, step 6.
+# 05_frozen_base.py.

@@ -1,4 +1,4 @@
-"""Lesson 5, third part: a file that is refused
+"""Lesson 5, fourth part: a file that is refused
 
 A weights file of the video's third model, the class, is refused by the two others. The
 weights in it are good; they only stand in another place. `KerasFileEditor` says where,
@@ -23,13 +23,13 @@ folder = lesson.folder(__file__)
 lesson.step(1, "Train the class, and save its weights")
 
 keras.utils.set_random_seed(1)
-subclassed_model = models.compiled("subclassed")
+subclassed_model = models.build_and_compile("subclassed")
 subclassed_model.fit(x_train, y_train, shuffle=False, verbose=2)
 refused_file = folder / "subclassed.weights.h5"
 subclassed_model.save_weights(refused_file)
 
 # Its optimizer is built, so that Adam's state can be loaded: lesson 1.
-model = models.compiled("sequential")
+model = models.build_and_compile("sequential")
 model.optimizer.build(model.trainable_variables)
 with lesson.expect_error(ValueError, "could not be loaded"):
     model.load_weights(refused_file)

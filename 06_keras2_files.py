@@ -72,7 +72,7 @@ model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 in_2020 = np.load(data.keras2_file("functional/reference.npz"))["w0"]
 difference = lesson.largest_difference([model.get_weights()[0]], [in_2020])
 result = f"weights differ from those of 2020 by at most {difference:.1g}"
-lesson.check(result, difference < 1e-5, judged=args.samples >= 6400)
+lesson.check(result, difference < 1e-5, enough_data=args.samples >= 6400)
 
 # The folders of the video convert, too: that of `save` in the same way, that of
 # `save_weights` with a model that you build (modelfile.keras2.convert).

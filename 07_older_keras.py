@@ -21,7 +21,7 @@ folder = lesson.folder(__file__)
 lesson.step(1, "Which version wrote this file?")
 
 keras.utils.set_random_seed(1)
-model = models.compiled()
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save(folder / "mnist.keras")
 
@@ -37,7 +37,7 @@ lesson.step(2, "The file that every version reads")
 # It holds arrays and no word on layers: nothing that another version could not know.
 # Keras 3.0 to 3.15 load it from each other, with Adam's state. (Nadam's has changed.)
 model.save_weights(folder / "mnist.weights.h5")
-loaded_model = models.compiled()
+loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.h5")
 lesson.check_equal("it predicts as before", loaded_model(x_test), model(x_test))

@@ -33,7 +33,7 @@ x_few = x_train[:2000]
 y_few = y_train[:2000]
 unseen = (x_test, y_test)
 keras.utils.set_random_seed(1)
-model = models.compiled(args.model)
+model = models.build_and_compile(args.model)
 model.optimizer.learning_rate = 0.01
 
 savers = [every_epoch, best]
@@ -74,7 +74,7 @@ class StopInThirdEpoch(keras.callbacks.Callback):
 # shuffling, two trainings see the images in the same order and can be compared.
 shutil.rmtree(folder / "backup", ignore_errors=True)  # of an earlier run
 keras.utils.set_random_seed(2)
-model = models.compiled(args.model)
+model = models.build_and_compile(args.model)
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
 savers = [backup, StopInThirdEpoch()]
 with lesson.expect_error(RuntimeError, "in the middle of the third epoch"):
@@ -84,7 +84,7 @@ lesson.step(4, "Train again, as the program does when it is started again")
 
 # It does as before: `fit` finds what was saved, goes on, and at the end deletes it.
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
-restored_model = models.compiled(args.model)
+restored_model = models.build_and_compile(args.model)
 history = restored_model.fit(
     x_train, y_train, epochs=4, shuffle=False, callbacks=[backup], verbose=2
 )
@@ -92,7 +92,7 @@ lesson.check("it begins with the third epoch again", history.epoch == [2, 3])
 
 # The same training, never stopped, ends with the same weights:
 keras.utils.set_random_seed(2)
-model = models.compiled(args.model)
+model = models.build_and_compile(args.model)
 model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
 lesson.check_same_weights("restored: not one bit differs", restored_model, model)
 

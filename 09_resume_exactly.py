@@ -47,7 +47,7 @@ class ShuffledBatches(keras.utils.PyDataset):
         return x_train[chosen], y_train[chosen]
 
 
-# Dropout's state says how many random numbers it has drawn.
+# Dropout's state counts how often it has drawn random numbers.
 class SaveAfterTwoEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:  # Keras counts from 0
@@ -85,7 +85,7 @@ lesson.check_other_weights("still another", resumed_model, model)
 lesson.step(5, "And with what the callback remembers")
 
 
-# A callback forgets when a training begins. So give it back after that.
+# `fit` resets callbacks when it begins, so restore their state after that.
 class GiveBack(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         plateau.best, plateau.wait = np.load(folder / "plateau.npy")
@@ -97,4 +97,4 @@ batches = ShuffledBatches(first_epoch=2)
 resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **rest)
 lesson.check_same_weights("not one bit is different", resumed_model, model)
 
-# checkpoint.py does all of this for your training: see programs/own_training.py.
+# resumable.py does all of this for your training: see programs/own_training.py.

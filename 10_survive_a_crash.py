@@ -44,10 +44,12 @@ class SafeCheckpoint(keras.callbacks.Callback):
 def newest_whole_file(folder):
     paths = sorted(folder.glob("epoch-*.keras"), reverse=True)
     for path in paths:
-        # Compare the checksums in the file: since Python 3.12 `load_model` may load a
-        # damaged one, with wrong weights and without an error.
-        if zipfile.is_zipfile(path) and zipfile.ZipFile(path).testzip() is None:
-            return path
+        # Since Python 3.12, `load_model` loads some damaged files, with wrong weights.
+        try:
+            if zipfile.ZipFile(path).testzip() is None:
+                return path
+        except (zipfile.BadZipFile, RuntimeError, ValueError, EOFError):
+            pass  # damage to the list of what is in the file shows as any of these
         lesson.note(f"{path.name} is damaged: the file before it is used.")
     if paths:
         sys.exit(f"No file in {folder} can be used. Delete them to begin anew.")
@@ -60,13 +62,12 @@ if newest_file:
     done = int(newest_file.stem.removeprefix("epoch-"))
 else:
     keras.utils.set_random_seed(1)
-    model = models.compiled()
+    model = models.build_and_compile()
     done = 0
 lesson.note(f"{done} of 6 epochs are done.")
 
 lesson.step(2, "Train")
-number = os.getpid()  # of this process
-lesson.note(f"Stop it (Ctrl-C, kill -9 {number}, task manager) and start it again.")
+lesson.note(f"Stop it (Ctrl-C, kill -9 {os.getpid()}, task manager), start it again.")
 # Without shuffling: that, and layers such as Dropout, are what lesson 9 is about.
 safe = SafeCheckpoint(folder)
 model.fit(

@@ -84,7 +84,7 @@ model.save_weights(folder / "mnist.weights.json", max_shard_size=0.0003)
 for path in sorted(folder.glob("mnist*")):
     lesson.note(f"{path.name}: {path.stat().st_size:,} B")
 
-loaded_model = models.compiled(args.model)
+loaded_model = models.build_and_compile(args.model)
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.json")
 lesson.check_same_weights("loaded from all files", loaded_model, model)

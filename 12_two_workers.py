@@ -35,7 +35,9 @@ def start_worker(number, place):
 
 lesson.step(1, "Two workers train")
 
-lesson.note("They listen on all network interfaces while they train; see README.md.")
+lesson.note(
+    "They listen on all network interfaces while they train; see docs/cluster.md."
+)
 place = folder / "undisturbed"
 chief = start_worker(0, place)
 other = start_worker(1, place)
@@ -55,12 +57,12 @@ loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 # The same training in this process alone only rounds differently.
 keras.utils.set_random_seed(1)
-alone_model = models.compiled()
+alone_model = models.build_and_compile()
 alone_model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
 weights = alone_model.get_weights()
 difference = lesson.largest_difference(loaded_model.get_weights(), weights)
 sentence = f"weights differ by at most {difference:.1g}"
-lesson.check(sentence, difference < 0.001, judged=args.full)
+lesson.check(sentence, difference < 0.001, enough_data=args.full)
 
 lesson.step(3, "A worker dies")
 
@@ -94,4 +96,4 @@ lesson.check_same_weights(
     "as undisturbed: not one bit differs", finished_model, undisturbed_model
 )
 
-# On a cluster: README.md, "From one machine to many"
+# On a cluster: docs/cluster.md

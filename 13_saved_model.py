@@ -22,7 +22,7 @@ lesson.step(1, "Train for one epoch")
 # The subclassed model, because it is the hardest to load. Its computation is Python
 # code, the class `models.Classifier`, and a `.keras` file does not contain that code.
 keras.utils.set_random_seed(1)
-model = models.compiled("subclassed")
+model = models.build_and_compile("subclassed")
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 lesson.step(2, "Export it")
@@ -60,16 +60,14 @@ lesson.step(4, "Predict in a new Python process, without the class")
 # The process does not import `models`.
 np.save(folder / "images.npy", x_test)
 
-lesson.run_in_a_new_process(
-    """
+program = """
     import lesson  # it starts TensorFlow without its messages
     import numpy as np
     import tensorflow as tf
     loaded = tf.saved_model.load("exported")
     np.save("logits.npy", loaded.serve(np.load("images.npy")))
-    """,
-    folder,
-)
+"""
+lesson.run("-c", program, directory=folder)
 
 logits_there = np.load(folder / "logits.npy")
 lesson.check_close("the logits differ by", logits_there, model(x_test))

@@ -46,7 +46,7 @@ if args.taught:
 lesson.step(1, "Train for two epochs")
 
 keras.utils.set_random_seed(1)
-model = models.compiled(args.model)
+model = models.build_and_compile(args.model)
 model.fit(x_train, y_train, epochs=2, shuffle=False, verbose=2)
 
 lesson.step(2, "Save it for TensorFlow.js")
@@ -80,12 +80,12 @@ else:
     lesson.note("With --taught FILE: go on with a model that the page has saved.")
 
 # The files hold no optimizer. So training goes on with a new Adam, here as in the page.
-models.compile_classifier(loaded_model)
+models.compile(loaded_model)
 _, before = loaded_model.evaluate(x_test, y_test, verbose=0)
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 _, after = loaded_model.evaluate(x_test, y_test, verbose=0)
 lesson.note(f"Accuracy on the test images: {before:.2%} before, {after:.2%} after.")
-lesson.check("it has risen: training went on", after > before, judged=args.full)
+lesson.check("it has risen: training went on", after > before, enough_data=args.full)
 
 lesson.step(5, "Draw a digit in your browser")
 

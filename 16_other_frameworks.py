@@ -62,11 +62,12 @@ else:
         lesson.run("programs/other_backend.py")
 
     # Back in TensorFlow: the loaded model has Adam's state, and has trained on the same
-    # path as this model. JAX rounds differently, so the last bits differ.
+    # path as this model. JAX rounds differently, and training makes more of that.
     jax_model = keras.models.load_model(folder / "jax.keras")
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     kernel = model.get_weights()[0]
-    lesson.check_close("weights differ by", jax_model.get_weights()[0], kernel)
+    difference = np.abs(jax_model.get_weights()[0] - kernel).max()
+    lesson.check(f"weights differ by at most {difference:.1g}", difference < 1e-4)
     jax_steps = int(jax_model.optimizer.iterations)
     steps = int(model.optimizer.iterations)
     lesson.check(f"Adam has made {jax_steps:,} steps", jax_steps == steps)

@@ -71,7 +71,7 @@ lesson.step(3, "Ask for weights")
 
 # A weights file has arrays, and the model is your own code: nobody else's is run.
 keras.utils.set_random_seed(1)
-model = models.compiled()
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 weights_file = folder / "mnist.weights.h5"
 model.save_weights(weights_file)
@@ -85,4 +85,4 @@ np.save(folder / "pickle.npy", np.array([{"any": "object"}]))
 with lesson.expect_error(ValueError, "allow_pickle=False"):
     np.load(folder / "pickle.npy")
 
-# What each format can run, and when, was tried: the table in README.md.
+# What each format can run, and when, was tried: the table in docs/formats.md.

@@ -21,7 +21,7 @@ folder = lesson.folder(__file__)
 lesson.step(1, "A damaged .keras file")
 
 keras.utils.set_random_seed(1)
-model = models.compiled()
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save(folder / "mnist.keras")
 model.save_weights(folder / "mnist.weights.h5")

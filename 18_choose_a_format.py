@@ -2,7 +2,7 @@
 
 The video shows three ways to save a model. These lessons show seven: here they are, one
 under the other, how to save and how to load, and what each is good for. Here each is
-asked for its predictions; what training needs is in README.md, "What survives".
+asked for its predictions; what training needs is in docs/formats.md.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -20,7 +20,7 @@ args = lesson.arguments(__doc__)
 folder = lesson.folder(__file__)
 
 keras.utils.set_random_seed(1)
-model = models.compiled()
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 # Ten images, and what the trained model says of them: ten logits each. (The greatest
@@ -38,7 +38,7 @@ lesson.step(2, ".weights.h5: weights for a program that builds the model")
 
 # The optimizer must be built before its state can be loaded: lesson 1.
 model.save_weights(folder / "mnist.weights.h5")
-loaded_model = models.compiled()
+loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.h5")
 lesson.check_close("the logits differ by", loaded_model(x_ten), logits)
@@ -47,7 +47,7 @@ lesson.step(3, "Checkpoint: for a training loop of your own")
 
 # It takes other objects than models, too: optimizers, counters, several models.
 tf.train.Checkpoint(model=model).write(folder / "checkpoint")
-loaded_model = models.compiled()
+loaded_model = models.build_and_compile()
 status = tf.train.Checkpoint(model=loaded_model).read(folder / "checkpoint")
 status.assert_existing_objects_matched()  # or else it may load nothing: lesson 5
 lesson.check_close("the logits differ by", loaded_model(x_ten), logits)

@@ -7,27 +7,11 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).resolve().parent / "datasets"
-SHA256 = {
-    "mnist.npz": "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64",
-    "keras2/functional/model.h5": "c5af425b66ae37be789b80dcf2e6245cd9fb47b44d0a190f38284d10830ee4de",
-    "keras2/functional/reference.npz": "f609ca46f92b131f09be5ac9d0b8b8db91a915f6a6db035858f1d44c7b272c1f",
-    "keras2/sequential/model/saved_model.pb": "59264ff1ebd20cf5c6d6833f69d17e48c04b990875b980b172a7a64fc1ef01ef",
-    "keras2/sequential/model/variables/variables.data-00000-of-00001": "25b2b7e5cf9a2b24b095314b80a73455e8249cacf378207537635b2a8b7816aa",
-    "keras2/sequential/model/variables/variables.index": "4f4599f78ffd5fffc9f37b272c69fe34b515319a9f8df5023ae69f8851619b14",
-    "keras2/sequential/model.h5": "2850dc2f47b3a2a667baa2579aefcd124df90e3afd1ab82e0439eee8bb71b400",
-    "keras2/sequential/reference.npz": "f609ca46f92b131f09be5ac9d0b8b8db91a915f6a6db035858f1d44c7b272c1f",
-    "keras2/sequential/weights/.data-00000-of-00001": "186d0aebd7edb9fc3ef4e9250fd93df5b02d1a739340019f69fd0686c3956824",
-    "keras2/sequential/weights/.index": "a05f478fc4a449c2094eb15f5d06a448d7ec40f779227d27a1438e691d962dc7",
-    "keras2/sequential/weights/checkpoint": "ba7ac3757b9a57bdd3e603acb528728d61a9479fe392a7f343330aad23f22c50",
-    "keras2/subclassed/model/saved_model.pb": "d7903e75fcad3843bcfdb53ca4ae591b81c000cfe639fc2cf155a9a23cba7384",
-    "keras2/subclassed/model/variables/variables.data-00000-of-00001": "fa84c774e676ce5dda9428a33b71493cc12dabd900726ae229a4b944750b8137",
-    "keras2/subclassed/model/variables/variables.index": "400a493a282d632639531df352a358064efb6df041692e6514ae120549ddac84",
-    "keras2/subclassed/reference.npz": "f609ca46f92b131f09be5ac9d0b8b8db91a915f6a6db035858f1d44c7b272c1f",
-    "keras2/subclassed/weights/.data-00000-of-00001": "4a7713da93d1d5c80491de850481c15faa82c49a5a66a1dd0f4bc37918502d57",
-    "keras2/subclassed/weights/.index": "3f7fd333940e4a6be633f377191c9fe84b12f7ae98db1c23d41c9ccd7dfe2a0d",
-    "keras2/subclassed/weights/checkpoint": "ba7ac3757b9a57bdd3e603acb528728d61a9479fe392a7f343330aad23f22c50",
-}
 TRAINING_IMAGES = 60_000
+RESTORE = (
+    "Restore it with `git checkout -- datasets/{}`, or copy it again from where you got "
+    "these lessons."
+)
 
 
 class DatasetError(SystemExit):
@@ -82,7 +66,7 @@ def keras2_file(name):
         KeyError: there is no such file.
     """
     found = []
-    for file in SHA256:
+    for file in _checksums():
         if f"{file}/".startswith(f"keras2/{name}/"):
             found.append(file)
             _read(file)
@@ -95,24 +79,33 @@ def _flat(images):
     return images.reshape(len(images), -1) / np.float32(255)
 
 
+def _checksums():
+    """Return dict: for each data file, by its name, its SHA-256."""
+    lines = _content("SHA256SUMS").decode().splitlines()
+    return {name: checksum for checksum, name in map(str.split, lines)}
+
+
 def _read(name):
     """Return the bytes of a file of the datasets folder, if they are the original ones."""
-    path = FOLDER / name
-    restore = (
-        f"Restore it with `git checkout -- datasets/{name}`, or copy it again from where "
-        "you got these lessons."
-    )
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DatasetError(f"The data file {path} is missing. {restore}") from None
-    except OSError as error:
+    content = _content(name)
+    if hashlib.sha256(content).hexdigest() != _checksums()[name]:
         raise DatasetError(
-            f"The data file {path} cannot be read ({error.strerror}). {restore}"
-        ) from None
-    if hashlib.sha256(content).hexdigest() != SHA256[name]:
-        raise DatasetError(
-            f"The data file {path} is damaged: its {len(content):,} bytes do not have the "
-            f"SHA-256 of the original. {restore}"
+            f"The data file {FOLDER / name} is damaged: its {len(content):,} bytes do not "
+            f"have the SHA-256 of the original. {RESTORE.format(name)}"
         )
     return content
+
+
+def _content(name):
+    path = FOLDER / name
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise DatasetError(
+            f"The data file {path} is missing. {RESTORE.format(name)}"
+        ) from None
+    except OSError as error:
+        raise DatasetError(
+            f"The data file {path} cannot be read ({error.strerror}). "
+            f"{RESTORE.format(name)}"
+        ) from None

@@ -1,14 +1,13 @@
 """The language of what is printed: English, as it is written, or Chinese.
 
-Importing this module chooses it. If it is Chinese, whatever this process prints is
-translated on its way out, sentence by sentence: chinese.po has the sentences, with `{}`
-for the values in them. What is not in there stays as it is: messages of Keras, code,
-numbers, names of files.
+Importing this module chooses it. What the functions of lesson.py print is translated if it
+is Chinese: chinese.po has the sentences, with `{}` for the values in them. What is not in
+there stays as it is: messages of Keras, code, numbers, names of files. What anything else
+prints, a reader's own lines among it, is never touched.
 """
 
 import ast
 import functools
-import io
 import itertools
 import os
 import re
@@ -276,22 +275,9 @@ def _table(lines):
     return done
 
 
-def write(text):
-    """Write to stdout what is not to be translated: it is already, or a program reads it."""
-    # The method of its class, in place of which another may have been put: see below.
-    type(sys.stdout).write(sys.stdout, text)
-
-
-def _translate_what_is_written(stream):
-    if not isinstance(stream, io.TextIOWrapper):
-        return  # not a console, pipe or file: a notebook, say
-    write = stream.write
-    stream.write = lambda text: write(translate_output(text))
-    # One that cannot show a character gets an escape for it.
-    stream.reconfigure(errors="backslashreplace")
+def printed(text):
+    """Return what is to be printed, one or more whole lines, in the language chosen."""
+    return translate_output(text) if CHOSEN == "zh" else text
 
 
 CHOSEN = os.environ[VARIABLE] = os.environ["LANGUAGE"] = choose(sys.argv, os.environ)
-if CHOSEN == "zh":
-    _translate_what_is_written(sys.stdout)
-    _translate_what_is_written(sys.stderr)

@@ -9,11 +9,10 @@ import atexit
 import contextlib
 import errno
 import functools
-import gc
-import importlib.metadata
 import io
 import logging
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,119 +22,44 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import quiet  # first: it starts TensorFlow without its messages
+import data
 import language
+import models
+
+import h5py
+import keras
+import numpy as np
+import tensorflow as tf
 
 ROOT = Path(__file__).resolve().parent
-WINDOWS = os.name == "nt"
-INSTALL = "Start the lesson with the Python in .venv, as README.md shows; it has all it takes."
+WINDOWS = quiet.WINDOWS
+quietly = quiet.quietly
+DISK_SPACE = 50e6  # bytes; no lesson writes more
 
-# What the arguments of a lesson can be: the names in models.py, the images of MNIST.
-MODELS = ["sequential", "functional", "subclassed"]
-TRAINING_IMAGES = 60_000
-
-
-def _require_all_files():
-    """Leave with one sentence where only some of the files were copied."""
-    for name in ("chinese.po", "data.py", "models.py", "datasets"):
-        if not (ROOT / name).exists():
-            sys.exit(f"{name} is missing: copy the whole folder of the lessons.")
-
-
-def _require_keras_3():
-    """Leave with one sentence where the lessons cannot run."""
-    try:
-        version = importlib.metadata.version("keras")
-    except importlib.metadata.PackageNotFoundError:
-        sys.exit(f"Keras is not installed for {sys.executable}. {INSTALL}")
-    if int(version.split(".")[0]) < 3:
-        sys.exit(
-            f"These lessons need Keras 3, and this Python has Keras {version}, which "
-            f"came with an old TensorFlow. {INSTALL}"
-        )
-    if os.environ.get("TF_USE_LEGACY_KERAS", "").lower() in ("1", "true"):
-        sys.exit(
-            "These lessons need Keras 3, and the environment variable "
-            "TF_USE_LEGACY_KERAS asks TensorFlow for Keras 2. Unset it and try again."
-        )
-
-
-def _exit_without_traceback(kind, error, traceback):
-    if issubclass(kind, KeyboardInterrupt):
-        print("\nStopped by Ctrl-C. You can start it again.")
-    elif issubclass(kind, BrokenPipeError) or (
-        WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
-    ):
-        pass  # whoever read this output is no more
-    elif issubclass(kind, OSError) and error.strerror:
-        where = f" ({error.filename})" if error.filename else ""
-        reason = headline(error.strerror)
-        print(f"A file cannot be written or read: {reason}{where}.", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, traceback)
-
-
-sys.excepthook = _exit_without_traceback
-
-
-@contextlib.contextmanager
-def quietly():
-    """Keep what C++ code writes to standard error in the block; show it if the block fails.
-
-    TensorFlow and LiteRT write some lines whatever the log level, so the file
-    descriptor itself is redirected.
-    """
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as messages:
-        os.dup2(messages.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            messages.seek(0)
-            os.write(terminal, messages.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
-
-
-def _why_tensorflow_does_not_start(error):
-    if WINDOWS and "DLL" in str(error):
-        return (
-            f"TensorFlow does not start: {error}. Install the latest Visual C++ "
-            "Redistributable (x64) of Microsoft, which TensorFlow needs on Windows."
-        )
-    return f"TensorFlow does not start: {error}. {INSTALL}"
-
-
-_require_all_files()
-_require_keras_3()
-os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A second less for each process: Python's garbage collector does not look through all
-# that TensorFlow makes, neither while it is imported nor at the end.
-gc.disable()
-try:
-    with quietly():
-        import h5py
-        import keras
-        import numpy as np
-        import tensorflow as tf
-
-        # Results that are equal to the last bit are the proof in these lessons. A CPU
-        # gives them; a GPU may not, and is no faster with a model this small.
-        tf.config.set_visible_devices([], "GPU")
-except ImportError as error:
-    sys.exit(_why_tensorflow_does_not_start(error))
-gc.freeze()
-gc.enable()
-for _library in "tensorflow", "matplotlib":
-    logging.getLogger(_library).setLevel(logging.ERROR)
 # Lines appear when they are printed, also in a pipe. A console that cannot show
 # a character gets an escape for it.
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
 if WINDOWS:
     os.system("")  # lets an old console of Windows show progress bars
+
+
+def _leave_quietly(kind, error, traceback):
+    """Say no more than that after Ctrl-C, and nothing where nobody reads any more."""
+    if issubclass(kind, KeyboardInterrupt):
+        _print("\nStopped by Ctrl-C. You can start it again.")
+    elif not issubclass(kind, BrokenPipeError) and not (
+        # What Windows says of a pipe that was closed.
+        WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
+    ):
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = _leave_quietly
+
+
+def _print(text):
+    print(language.printed(text))
 
 
 def arguments(doc, model=False, parser=None):
@@ -149,7 +73,7 @@ def arguments(doc, model=False, parser=None):
 
     Returns:
         argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
-        that accuracies can be judged), `model` (str) if the lesson takes it, and the
+        that accuracies can be checked), `model` (str) if the lesson takes it, and the
         lesson's own.
     """
     title = doc.splitlines()[0]
@@ -158,25 +82,25 @@ def arguments(doc, model=False, parser=None):
     if model:
         parser.add_argument(
             "--model",
-            choices=MODELS,
-            default=MODELS[0],
+            choices=list(models.BUILDS),
+            default="sequential",
             help="how the classifier is built (default: %(default)s)",
         )
     parser.add_argument(
         "--samples",
-        type=number(TRAINING_IMAGES),
-        default=TRAINING_IMAGES,
+        type=number(data.TRAINING_IMAGES),
+        default=data.TRAINING_IMAGES,
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
     language.add_argument(parser)
     args = parser.parse_args()
-    args.full = args.samples == TRAINING_IMAGES
-    print(title)
+    args.full = args.samples == data.TRAINING_IMAGES
+    _print(title)
     images = f"{args.samples:,} training images"
     if model:
         images = f"{args.model} model, {images}"
-    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
+    _print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
     return args
 
 
@@ -203,8 +127,8 @@ def folder(script):
         pathlib.Path: `saved/<name of the script>` beside the script.
 
     Raises:
-        SystemExit: the folder cannot be made; or it is on Windows, and its path has
-            characters that TensorFlow cannot handle there.
+        SystemExit: nothing can be written there, or the disk is full; or it is on
+            Windows, and its path has characters that TensorFlow cannot handle there.
     """
     path = ROOT / "saved" / Path(script).stem
     # On Windows TensorFlow takes such a path for one that is not there (tensorflow
@@ -216,8 +140,15 @@ def folder(script):
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path).close()
     except OSError as error:
-        sys.exit(f"The folder {path} cannot be made: {error.strerror}.")
+        sys.exit(f"Nothing can be written to the folder {path}: {error.strerror}.")
+    free = shutil.disk_usage(path).free
+    if free < DISK_SPACE:
+        sys.exit(
+            f"The disk of {path} is full: {free / 1e6:.1f} MB are free, and a lesson may "
+            f"take {DISK_SPACE / 1e6:.0f} MB. Make room and try again."
+        )
     # So that a user's name with such characters does no harm: LiteRT's export writes
     # to the folder for temporary files, which has that name in its path.
     if WINDOWS and not tempfile.gettempdir().isascii():
@@ -227,7 +158,7 @@ def folder(script):
 
 def step(number, title):
     """Print the heading of a step."""
-    print(f"\n{number}. {title}\n")
+    _print(f"\n{number}. {title}\n")
 
 
 def note(text):
@@ -235,16 +166,16 @@ def note(text):
     _say("", text)
 
 
-def check(sentence, passed, judged=True):
+def check(sentence, passed, enough_data=True):
     """Print `sentence` as proven, or stop the lesson with exit status 1.
 
     Args:
         sentence: the claim, with the values that it is about.
         passed: whether it holds.
-        judged: False if the claim needs all of MNIST, say, and this run has less of it;
+        enough_data: False if the claim needs all of MNIST, say, and this run has less of it;
             then it is printed, and nothing is proven.
     """
-    if not judged:
+    if not enough_data:
         _say("--", f"not checked, this run is too small for it: {sentence}")
     elif passed:
         _say("ok", sentence)
@@ -261,9 +192,19 @@ def check_equal(sentence, array, other):
 
 
 def check_close(sentence, array, other):
-    """Check that two arrays of float32 differ by less than 0.0001."""
+    """Check that two arrays of float32 are equal but for rounding."""
     difference = float(np.abs(np.subtract(array, other)).max())
-    check(f"{sentence} at most {difference:.1g}", difference < 1e-4)
+    check(f"{sentence} at most {difference:.1g}", are_close(array, other))
+
+
+def are_close(array, other):
+    """Return whether two arrays of float32 are equal but for rounding.
+
+    float32 has seven digits. What another program or another processor computes may
+    differ in the last two, counted from the largest value of all.
+    """
+    difference = np.abs(np.subtract(array, other)).max()
+    return bool(difference <= 1e-5 * np.abs(other).max())
 
 
 def check_same_weights(sentence, model, other):
@@ -341,8 +282,7 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
 
     Returns:
         subprocess.Popen: with its standard input, and output if it is a pipe, as text.
-        In the pipe it is English, for this process to read: what it prints of it is
-        translated here.
+        What it prints through this module is English in the pipe, for this process to read.
     """
     if output == subprocess.PIPE:
         environment[language.VARIABLE] = "en"
@@ -360,34 +300,25 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
     return child
 
 
-def run_in_a_new_process(code, directory):
-    """Print Python code and run it in a new process; stop the lesson if it fails.
+def run(*command, directory=None):
+    """Run Python in a new process, and wait for its end. If it fails, the lesson stops.
 
     Args:
-        code: the source. It can import `data`, `lesson` and `models`.
+        *command: what stands behind `python`: a program of this project and its arguments;
+            or "-c" and Python code, which is printed first.
         directory: the process's working directory.
     """
-    code = textwrap.dedent(code).strip()
-    print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.run(
-        [sys.executable, "-c", code], check=False, cwd=directory, env=environment
-    )
-    if process.returncode:
-        sys.exit("The new process failed: see its message above.")
-
-
-def run(script, *arguments):
-    """Run another program of these lessons in a new process, and wait for its end.
-
-    It prints where this process prints. If it fails, the lesson stops.
-
-    Args:
-        script: its file name.
-        *arguments: its arguments.
-    """
-    command = [sys.executable, ROOT / script, *arguments]
-    if subprocess.run(command, check=False).returncode:
+    program, *arguments = command
+    environment = dict(os.environ)
+    if program == "-c":
+        code = textwrap.dedent(arguments[0]).strip()
+        print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
+        arguments = [code]
+        environment["PYTHONPATH"] = str(ROOT)
+    else:
+        program = ROOT / program
+    command = [sys.executable, program, *arguments]
+    if subprocess.run(command, check=False, cwd=directory, env=environment).returncode:
         sys.exit("The new process failed: see its message above.")
 
 
@@ -446,7 +377,7 @@ def _row(depth, name, size, about=""):
 
 
 def _say(label, text):
-    print(
+    _print(
         textwrap.fill(
             text,
             width=88,

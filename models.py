@@ -125,7 +125,7 @@ def build(kind="sequential"):
     return BUILDS[kind]()
 
 
-def compiled(kind="sequential"):
+def build_and_compile(kind="sequential"):
     """Return a new classifier, compiled as the video does it.
 
     Args:
@@ -134,10 +134,10 @@ def compiled(kind="sequential"):
     Returns:
         keras.Model: built and compiled.
     """
-    return compile_classifier(build(kind))
+    return compile(build(kind))
 
 
-def compile_classifier(model, steps_per_execution=125):
+def compile(model, steps_per_execution=125):
     """Compile `model` with the video's loss, optimizer and metric.
 
     Args:

@@ -42,7 +42,7 @@ COLUMNS = {
 
 def build_classifier(units):
     """Return the classifier with another number of hidden units, compiled."""
-    return models.compile_classifier(models.sequential(units))
+    return models.compile(models.sequential(units))
 
 
 def build_deep():
@@ -51,7 +51,7 @@ def build_deep():
     for _ in range(LAYERS - 1):
         model.add(keras.layers.Dense(30, activation="relu"))
     model.add(keras.layers.Dense(10))
-    return models.compile_classifier(model)
+    return models.compile(model)
 
 
 def measure(form, path, model, build, repetitions):

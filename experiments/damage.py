@@ -232,7 +232,7 @@ def main():
     lesson.check(
         "a SavedModel has no checksum for saved_model.pb: one bit of a number in it is "
         "changed, and it predicts otherwise, without an error",
-        not np.allclose(formats.predict(loaded, pictures), right, atol=1e-4),
+        not lesson.are_close(formats.predict(loaded, pictures), right),
     )
 
 

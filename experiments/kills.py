@@ -3,7 +3,7 @@
 In one process several models train in turn, each saved in another way. The process is
 killed, most often while it saves, and started again. When all models have trained their
 epochs, the next training begins. Lessons 8 and 10 are about three of these ways, lesson 9
-about the fourth, checkpoint.py: its model has Dropout and other random layers, shuffled
+about the fourth, resumable.py: its model has Dropout and other random layers, shuffled
 images, a learning rate that falls, and a training that ends by itself.
 """
 
@@ -19,8 +19,8 @@ from collections import Counter
 from pathlib import Path
 
 import lesson
-import checkpoint
 import models
+import resumable
 from experiments import report
 
 import keras
@@ -39,7 +39,7 @@ TAUGHT = report.taught("10_survive_a_crash.py")
 
 def new_model():
     keras.utils.set_random_seed(1)
-    return models.compiled()
+    return models.build_and_compile()
 
 
 def safe_checkpoint(folder):
@@ -76,18 +76,18 @@ METHODS = {
     "ModelCheckpoint": model_checkpoint,
     "BackupAndRestore": backup_and_restore,
 }
-EXACT = "checkpoint.py"
+EXACT = "resumable.py"
 # A process is killed soon after it has printed this line for the second time; then it is
 # the next one's turn. "saved" means: at any moment, not aimed at a save.
 AIMS = [
     "saving SafeCheckpoint",
-    "saving checkpoint.py",
+    "saving resumable.py",
     "saving ModelCheckpoint",
     "saving BackupAndRestore",
-    "saving checkpoint.py",
+    "saving resumable.py",
     "saving SafeCheckpoint",
     "saved SafeCheckpoint",
-    "saved checkpoint.py",
+    "saved resumable.py",
 ]
 
 
@@ -122,11 +122,11 @@ def cnn():
             keras.layers.Dense(models.CLASSES),
         ]
     )
-    return models.compile_classifier(model, steps_per_execution=1)
+    return models.compile(model, steps_per_execution=1)
 
 
 def train_exactly(folder, model, x, y, epochs):
-    """Train with checkpoint.py until `epochs` are done; return the history."""
+    """Train with resumable.py until `epochs` are done; return the history."""
     # Each start, and so each call, has new callbacks: what they know is in the file.
     callbacks = [
         keras.callbacks.ReduceLROnPlateau("loss", patience=2, min_delta=0.5),
@@ -135,9 +135,9 @@ def train_exactly(folder, model, x, y, epochs):
         ),
         Say(f"saving {EXACT}"),
     ]
-    batches = checkpoint.Batches(x.reshape(-1, 28, 28, 1), y, steps_per_epoch=BATCHES)
+    batches = resumable.Batches(x.reshape(-1, 28, 28, 1), y, steps_per_epoch=BATCHES)
     settings = {"epochs": epochs, "callbacks": callbacks, "verbose": 0}
-    return checkpoint.fit(model, batches, folder, **settings).history
+    return resumable.fit(model, batches, folder, **settings).history
 
 
 def end(method, model, history=""):
@@ -181,7 +181,7 @@ def train(folder):
         trainings.append([model, done, callbacks])
     exact_model = cnn()
     state = {"epoch": 0, "batches": 0}
-    path = checkpoint.newest_whole_file(folder / EXACT)
+    path = resumable.newest_complete_file(folder / EXACT)
     if path:
         with zipfile.ZipFile(path) as archive:
             state = json.loads(archive.read("training.json"))["state"]
@@ -317,7 +317,7 @@ def main():
 
     counts = measure(args.kills)
     columns = {
-        "saved by": "the callback, or checkpoint.py; all in the same processes",
+        "saved by": "the callback, or resumable.py; all in the same processes",
         "kills": "how often the process was killed",
         "inside its save": "how many of these while this callback was saving",
         "unusable": "what it had left could not be loaded: this training began anew",
@@ -325,7 +325,7 @@ def main():
         "epochs": "how many were trained, some twice; without kills, at most "
         f"{EPOCHS} in each training",
         "as never killed": "trainings that ended with equal weights, to the last bit; "
-        "checkpoint.py: and with an equal history",
+        "resumable.py: and with an equal history",
     }
     rows = []
     for method, count in counts.items():

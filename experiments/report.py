@@ -9,8 +9,11 @@ import warnings
 
 import lesson
 import language
+import models
 
 import keras
+
+language.CHOSEN = "en"  # only lessons speak Chinese
 
 
 def arguments(doc, parser=None):
@@ -27,7 +30,6 @@ def arguments(doc, parser=None):
     title = doc.splitlines()[0]
     parser = parser or argparse.ArgumentParser()
     parser.description = title
-    language.add_argument(parser)
     args = parser.parse_args()
     print(f"{title}\n")
     return args
@@ -37,8 +39,8 @@ def add_model(parser):
     """Add the argument `--model`, as the lessons have it, to an `ArgumentParser`."""
     parser.add_argument(
         "--model",
-        choices=lesson.MODELS,
-        default=lesson.MODELS[0],
+        choices=list(models.BUILDS),
+        default="sequential",
         help="how the classifier is built (default: %(default)s)",
     )
 
@@ -89,7 +91,6 @@ def table(columns, rows):
     for row in cells:
         padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         lines.append(("   " + "   ".join(padded)).rstrip())
-    # In one piece: `language` aligns the whole table anew.
     print("\n".join(lines), end="\n\n")
     for heading, meaning in columns.items():
         if meaning:

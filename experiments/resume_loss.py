@@ -78,8 +78,8 @@ def main():
     report.add_model(parser)
     parser.add_argument(
         "--samples",
-        type=lesson.number(lesson.TRAINING_IMAGES),
-        default=lesson.TRAINING_IMAGES,
+        type=lesson.number(data.TRAINING_IMAGES),
+        default=data.TRAINING_IMAGES,
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
@@ -88,12 +88,12 @@ def main():
     (x, y), _ = data.load_mnist(args.samples)
 
     keras.utils.set_random_seed(1)
-    model = models.compiled(args.model)
+    model = models.build_and_compile(args.model)
     model.fit(x, y, epochs=2, shuffle=False, verbose=2)
     model.save(folder / "mnist.keras")
     from_file = keras.models.load_model(folder / "mnist.keras")
     fresh_adam = keras.models.load_model(folder / "mnist.keras")
-    models.compile_classifier(fresh_adam)
+    models.compile(fresh_adam)
     losses = train_side_by_side([model, from_file, fresh_adam], x, y)
 
     plot(folder / "resume.png", losses)

@@ -79,12 +79,12 @@ def install(version, folder):
 
 
 def start(version, folder):
-    """Start the process of a version: see one_version.py."""
+    """Start the process of a version: see versions_child.py."""
     paths = [str(lesson.ROOT)]
     if version != keras.__version__:
         paths.insert(0, str(folder / "installed" / version))
     return lesson.start(
-        lesson.ROOT / "experiments" / "one_version.py",
+        lesson.ROOT / "experiments" / "versions_child.py",
         folder,
         version,
         PYTHONPATH=os.pathsep.join(paths),
@@ -169,7 +169,7 @@ def plot(path, versions, cells):
 
 
 def check_claims(versions, rows):
-    """Check what README.md says about the files.
+    """Check what docs/formats.md says about the files.
 
     Args:
         versions: list of str.

@@ -263,7 +263,7 @@ def operations(config):
 
 
 def cautions(config):
-    """Return sentences on what comes back otherwise, silently: see README, What survives."""
+    """Return sentences on what comes back otherwise, silently: see docs/formats.md."""
     found = []
     for part in parts(config):
         inner = part.get("config")

@@ -175,7 +175,7 @@ def say_what_models_can(about, config, cautions):
         about.can.append(
             say(
                 "Continue training as if never interrupted, to the last bit, if the data come "
-                "in the same order. (For a few kinds of models not: README, What survives.)"
+                "in the same order. (For a few kinds of models not: docs/formats.md.)"
             )
         )
 

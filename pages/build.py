@@ -8,8 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import language
-from pages import readme, source
-from pages.readme import ROOT
+from pages import documents, source
+from pages.documents import ROOT
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -24,10 +24,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# Sections of the README that stand on the front page; each other one is a page, and this
-# one has another below it.
-FRONT = "start", "the-lessons", "your-own-model"
-ERRORS, THEN = "error-and-fix", "then-and-now"
+ERRORS = "errors.html"  # it has a field that finds a row of its tables
 SCRIPTS = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.py", "programs/*.py", "experiments/*.py")
@@ -78,52 +75,40 @@ class Language:
         self.name = name
         (self.other,) = (other for other in LANGUAGES if other != name)
         self.words = SimpleNamespace(**WORDS[name])
-        english = readme.sections("en")
-        names = [section.anchor for section in english]
-        # Those with a table that has long cells.
-        self.wide = [s.anchor for s in english if re.search(r"^\|.{200}", s.body, re.M)]
-        # Links within a README have the anchors of its language, pages the English ones.
-        self.sections = dict(zip(names, readme.sections(name), strict=True))
-        self.parts = []  # (title of a part, its lessons)
-        for piece in readme.lessons(self.sections["the-lessons"].body):
-            if isinstance(piece, list):
-                self.parts[-1][1].extend(piece)
-            else:
-                for title in re.findall(r"^### (.+)$", piece, re.M):
-                    self.parts.append((title, []))
+        self.documents = documents.documents(name)
+        self.readme = self.documents[0]
+        # `parts`: (title of a part, its lessons)
+        _, body = self.readme.body.split("\n\n", 1)  # without the link to the twin
+        self.before, self.parts, self.behind = documents.lessons(body)
         self.lessons = [lesson for _, lessons in self.parts for lesson in lessons]
         self.places = self.find_places()
 
     def find_places(self):
-        """Return dict: the address of all that the README or a comment can name."""
+        """Return dict: the address of each file that a text or a comment can name."""
         copied = [path for pattern in COPIED for path in ROOT.glob(pattern)]
         names = [path.relative_to(ROOT).as_posix() for path in copied]
         places = {name: f"../{name}" for name in names}
         places |= {name: page_of(name) for name in SCRIPTS}
         places |= {name: f"{name}.html" for name in FOLDERS}
-        places |= {file: f"../{name}/index.html" for name, file in readme.FILES.items()}
-        places |= {"datasets/README.md": "datasets.html", "LICENSE": "../LICENSE.txt"}
-        for anchor, section in self.sections.items():
-            places[f"#{section.anchor}"] = self.section_page(anchor)
+        places["LICENSE"] = "../LICENSE.txt"
+        for document in documents.documents(self.other):
+            page = documents.page_of(document.file)
+            places[document.file] = f"../{self.other}/{page}"
+        for document in self.documents:
+            places[document.file] = documents.page_of(document.file)
         for row in reversed(self.lessons):  # of a lesson with several parts, the first
             places[f"lesson:{row.number}"] = page_of(row.files[0])
         return places
 
     # What is written
 
-    def section_page(self, anchor):
-        """Return the address of a section."""
-        if anchor in FRONT:
-            return f"index.html#{anchor}"
-        return f"{ERRORS}.html#{THEN}" if anchor == THEN else f"{anchor}.html"
+    def address(self, name):
+        """Return where the pages have a file, or None."""
+        return self.places.get(name)
 
-    def address(self, link):
-        """Return a link of the README or the name of a file as the pages have it, or None."""
-        return link if link.startswith("https://") else self.places.get(link)
-
-    def markdown(self, text, **options):
-        """Return Markdown as HTML with the links of the pages: see `readme.html`."""
-        return Markup(readme.html(text, self.address, **options))
+    def markdown(self, text, document=None, **options):
+        """Return Markdown as HTML with the links of the pages: see `documents.html`."""
+        return Markup(documents.html(text, self.address, document, **options))
 
     def translated(self, text):
         """Return prose in this language, or None if chinese.po does not have it."""
@@ -159,61 +144,35 @@ class Language:
                 if line.prose:
                     translated = self.translated(line.prose) or line.prose
                     lines[line.number - 1] = line.text.replace(line.prose, translated)
-        highlighted = readme.highlighted("\n".join(lines) + "\n")
+        highlighted = documents.highlighted("\n".join(lines) + "\n")
         return {number: Markup(line) for number, line in enumerate(highlighted, 1)}
 
     def whole(self, script):
         """Return a script as it is in its file, in HTML."""
-        return Markup("\n".join(readme.highlighted(script.text)) + "\n")
+        return Markup("\n".join(documents.highlighted(script.text)) + "\n")
 
     # The pages
 
     def pages(self):
         """Yield (name, template, what the template needs) of each page."""
-        yield "index.html", "front.html", self.front()
+        for document in self.documents:
+            page = documents.page_of(document.file)
+            template = "front.html" if document is self.readme else "document.html"
+            yield page, template, self.document(document, page)
         for name in SCRIPTS:
             yield page_of(name), "script.html", self.script(name)
-        for anchor, section in self.sections.items():
-            if anchor not in (*FRONT, THEN) and section is not self.sections[self.top]:
-                yield f"{anchor}.html", "section.html", self.section(anchor)
         for name, pattern in FOLDERS.items():
             yield f"{name}.html", "folder.html", self.folder(name, pattern)
-        text = (ROOT / "datasets" / "README.md").read_text(encoding="utf-8")
-        title, body = text.removeprefix("# ").replace("\n# ", "\n## ").split("\n", 1)
-        yield "datasets.html", "text.html", {"title": title, "text": body}
 
-    @property
-    def top(self):
-        """The name of the part of the README above all headings."""
-        return next(iter(self.sections))
-
-    def front(self):
-        """Return what the front page needs."""
-        top = self.sections[self.top]
-        _, introduction = top.body.split("\n\n", 1)  # without the link to the twin
-        start, lessons, own = (self.sections[name] for name in FRONT)
+    def document(self, document, page):
+        """Return what the page of a text needs."""
         return {
-            "title": top.title,
-            "introduction": introduction,
-            "start": start,
-            "lessons": lessons,
-            "pieces": readme.lessons(lessons.body),
-            "own": own,
-            "others": [
-                (section.title, self.section_page(anchor))
-                for anchor, section in self.sections.items()
-                if anchor not in (self.top, *FRONT)
-            ],
-        }
-
-    def section(self, anchor):
-        """Return what the page of a section needs."""
-        names = [anchor, THEN] if anchor == ERRORS else [anchor]
-        return {
-            "title": self.sections[anchor].title,
-            "sections": [(name, self.sections[name]) for name in names],
-            "finder": anchor == ERRORS,
-            "wide": anchor in self.wide,
+            "title": document.title,
+            "document": document,
+            "finder": page == ERRORS,
+            # One that has a table with long cells.
+            "wide": re.search(r"^\|.{200}", document.body, re.M),
+            "english": self.name == "zh" and "zh" not in document.file.lower(),
         }
 
     def folder(self, name, pattern):
@@ -249,7 +208,6 @@ class Language:
             "printed": cut(text, script.steps) if has_steps else None,
             "transcript": text if not has_steps else None,
             "figures": self.figures(name),
-            "pictures": self.pictures(row) if row else [],
             "experiments": self.experiments(name) if row else [],
             "before": self.neighbour(row, -1),
             "after": self.neighbour(row, 1),
@@ -259,7 +217,7 @@ class Language:
         """Return how a script is started."""
         if name.startswith("experiments/"):
             return f".venv/bin/python -m experiments.{Path(name).stem}"
-        if name == "programs/own_training.py":  # checkpoint.py is in the folder above
+        if name == "programs/own_training.py":  # resumable.py is in the folder above
             return ".venv/bin/python -m programs.own_training"
         return f".venv/bin/python {name}"
 
@@ -275,9 +233,12 @@ class Language:
         return page_of(name), f"{number} · {self.title_of(name)}"
 
     def images(self):
-        """Return dict: what the README says of each of its pictures, by its file."""
-        bodies = "\n".join(section.body for section in self.sections.values())
-        return {file: alt for alt, file in IMAGE.findall(bodies)}
+        """Return dict: what the texts say of each of their pictures, by its file."""
+        return {
+            document.resolve(file)[0]: alt
+            for document in self.documents
+            for alt, file in IMAGE.findall(document.body)
+        }
 
     def figures(self, name):
         """Return (address, text) of the pictures that an experiment draws."""
@@ -289,22 +250,6 @@ class Language:
             for file, alt in self.images().items()
             if Path(file).name in text
         ]
-
-    def pictures(self, row):
-        """Return (picture, text, section's address, title) of sections that a lesson links."""
-        found = []
-        for link in row.links:
-            if link.startswith("#"):
-                (section,) = (
-                    section
-                    for section in self.sections.values()
-                    if section.anchor == link[1:]
-                )
-                for alt, file in IMAGE.findall(section.body):
-                    found.append(
-                        (self.address(file), alt, self.address(link), section.title)
-                    )
-        return found
 
     def experiments(self, name):
         """Return what a lesson's page needs of each experiment that its comments name."""

@@ -1,6 +1,6 @@
 """Train a model of your own: kill it whenever you like, and start it again."""
 
-import checkpoint
+import resumable
 
 import keras
 import numpy as np
@@ -19,8 +19,8 @@ model.add(keras.layers.Dense(10))
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 
-batches = checkpoint.Batches(x_train, y_train, batch_size=32, seed=7)
+batches = resumable.Batches(x_train, y_train, batch_size=32, seed=7)
 folder = "saved/own_training"  # another one for each training
-checkpoint.fit(model, batches, folder, epochs=5, verbose=2)
+resumable.fit(model, batches, folder, epochs=5, verbose=2)
 model.evaluate(x_test, y_test, verbose=2)
 model.save("saved/own_training.keras")

@@ -58,7 +58,7 @@ def train(folder, samples):
             model = keras.models.load_model(checkpoint)
         else:
             keras.utils.set_random_seed(1)
-            model = models.compiled()
+            model = models.build_and_compile()
         model.optimizer.build(model.trainable_variables)
     loss_of_each = keras.losses.SparseCategoricalCrossentropy(
         from_logits=True, reduction="none"

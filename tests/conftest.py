@@ -2,9 +2,10 @@
 
 The lessons run as a user runs them: in a process of their own, from another working
 directory, with an empty home folder and without a network, in a folder whose name has a
-space and Chinese characters. Only the import of TensorFlow is shared: see prepared.py.
+space and Chinese characters. Only the import of TensorFlow is shared: see fork_server.py.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import re
@@ -13,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import venv
 from pathlib import Path
 
 # What the tests look for is English, whatever the language of the system.
@@ -23,18 +25,23 @@ import data
 import language
 import models
 
-import prepared
+import fork_server
 import psutil
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-# Those that can be started: the others help them. `then` runs on TensorFlow 2.3 alone.
+TAKE_MODEL = [
+    name
+    for name in LESSONS
+    if "model=True" in (ROOT / name).read_text(encoding="utf-8")
+]
+# Those that can be started: the others help them. `video_claims` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"
     for path in sorted(ROOT.glob("experiments/*.py"))
-    if "__main__" in path.read_text(encoding="utf-8") and path.stem != "then"
+    if "__main__" in path.read_text(encoding="utf-8") and path.stem != "video_claims"
 ]
 # These take long: tests run them with less. Their transcripts are of the defaults, so that
 # test_output.py compares words, not numbers.
@@ -47,14 +54,6 @@ QUICKER = {
 INSTALLS = "experiments.versions"
 # Whoever has installed what README.md says first has no JAX. This lesson needs it.
 NEEDS_JAX = "16_other_frameworks.py"
-# Each of these starts with a Python of its own: a lesson of each part, and an experiment.
-AS_A_USER = [
-    LESSONS[0],
-    "07_older_keras.py",
-    "12_two_workers.py",
-    "17_files_of_others.py",
-    INSTALLS,
-]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -66,11 +65,25 @@ SOURCES = [
     "web",
 ]
 
-PAGES = [
-    (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "README.zh-CN.md")
+# README.md and docs/, and for each of them the same page in Chinese.
+TWINS = {
+    "README.md": "README.zh-CN.md",
+    **{
+        f"docs/{path.name}": f"docs/zh/{path.name}"
+        for path in sorted(ROOT.glob("docs/*.md"))
+    },
+}
+TEXTS = {
+    name: (ROOT / name).read_text(encoding="utf-8")
+    for name in [*TWINS, *TWINS.values(), "CONTRIBUTING.md", "datasets/README.md"]
+}
+README = TEXTS["README.md"]
+# The rows of all tables of errors: message, cause, fix, lesson.
+ERRORS = [
+    re.split(r" ?\| ?", line)[1:-1]
+    for line in TEXTS["docs/errors.md"].splitlines()
+    if re.search(r"\| \d+ \|$", line)
 ]
-README = PAGES[0]
 
 
 def table_below(page, heading):
@@ -126,7 +139,10 @@ class Folder:
 
     def environment(self, **changes):
         keep = {
-            k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TF_"))
+            name: value
+            for name, value in os.environ.items()
+            # .ci/run sets it, to see how another processor rounds.
+            if name == "TF_ENABLE_ONEDNN_OPTS" or not name.startswith(("PYTHON", "TF_"))
         }
         home = {"HOME": str(self.home), "USERPROFILE": str(self.home)}
         without_jax = {"PYTHONPATH": str(ROOT / "tests" / "without_jax")}
@@ -150,7 +166,7 @@ class Folder:
         Returns:
             subprocess.CompletedProcess: with its output as text.
         """
-        prefix = [] if script == INSTALLS else prepared.OFFLINE
+        prefix = [] if script == INSTALLS else fork_server.OFFLINE
         return subprocess.run(
             [*prefix, python, *self.command(script), *arguments],
             cwd=self.working_directory(script),
@@ -161,11 +177,11 @@ class Folder:
             check=False,
         )
 
-    def run_prepared(self, script, *arguments, **environment):
+    def run_forked(self, script, *arguments, **environment):
         """Do what `run` does, in a process that has imported TensorFlow already."""
-        if not prepared.AVAILABLE:
+        if not fork_server.AVAILABLE:
             return self.run(script, *arguments, **environment)
-        return prepared.run(
+        return fork_server.run(
             [*self.command(script), *arguments],
             self.working_directory(script),
             self.environment(**environment),
@@ -288,7 +304,7 @@ class ByLesson(LoadScopeScheduling):
     def _split_scope(self, nodeid):
         lesson_of_test = re.search(
             r"\[(\d\d)_|\[experiments\.(\w+)"
-            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(modelfile|pages)",
+            r"|test_lesson_(\d+)|test_experiment_(\w+)|test_(bare|modelfile|pages)",
             nodeid,
         )
         return lesson_of_test[lesson_of_test.lastindex] if lesson_of_test else nodeid
@@ -303,6 +319,36 @@ def copied_datasets(tmp_path_factory):
     """Copy the data once for a test process; its folders have links to this copy."""
     copy = tmp_path_factory.mktemp("data") / "datasets"
     Folder.datasets = shutil.copytree(ROOT / "datasets", copy)
+
+
+@pytest.fixture(scope="session")
+def bare_python(pytestconfig):
+    """The Python of a virtual environment in which requirements.txt is installed, alone.
+
+    It is kept in pytest's cache, under a name made of the file's content.
+    """
+    wanted = (ROOT / "requirements.txt").read_bytes() + sys.version.encode()
+    place = pytestconfig.cache.mkdir("bare") / hashlib.sha256(wanted).hexdigest()[:16]
+    scripts, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    python = place / scripts / name
+    complete = place / "complete"
+    try:
+        place.mkdir()
+    except FileExistsError:  # of an earlier run, or the other test process is at it
+        deadline = time.monotonic() + 600
+        while not complete.exists():
+            assert time.monotonic() < deadline, f"delete {place} and try again"
+            time.sleep(1)
+        return str(python)
+    venv.create(place, with_pip=True)
+    command = [python, "-m", "pip", "install", "-q", "-r", ROOT / "requirements.txt"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        shutil.rmtree(place)
+    reason = f"requirements.txt cannot be installed: {finished.stderr[-300:]}"
+    need(finished.returncode == 0, reason)
+    complete.touch()
+    return str(python)
 
 
 @pytest.fixture
@@ -323,7 +369,7 @@ def default_run(tmp_path_factory, pytestconfig):
 
     It returns the finished process, with the `folder` that it has written to. Each runs
     once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
-    are renewed. Most begin where TensorFlow is imported already, see prepared.py.
+    are renewed. Most begin where TensorFlow is imported already, see fork_server.py.
     """
     finished = {}
 
@@ -331,7 +377,7 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            start = folder.run if script in AS_A_USER else folder.run_prepared
+            start = folder.run if script == INSTALLS else folder.run_forked
             path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
             finished[script] = start(script, *less, **path)
             written = script.removesuffix(".py").replace(".", "/")

@@ -1,6 +1,6 @@
 """MNIST is complete, and a damaged file gives one clear sentence."""
 
-import lesson
+import lesson  # noqa: F401  starts TensorFlow quietly
 import data
 
 import numpy as np
@@ -74,7 +74,7 @@ def empty(file):
 def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, problem):
     file = folder.file_of_its_own(f"datasets/{name}")
     damage(file)
-    finished = folder.run_prepared(script, "--samples", "32")
+    finished = folder.run_forked(script, "--samples", "32")
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
     assert f"{file} {problem}" in line
@@ -84,21 +84,15 @@ def test_a_bad_data_file_gives_one_sentence(folder, script, name, damage, proble
 
 def test_a_bad_data_file_leaves_what_was_saved_before(folder):
     assert (
-        folder.run_prepared("01_save_load_weights.py", "--samples", "32").returncode
-        == 0
+        folder.run_forked("01_save_load_weights.py", "--samples", "32").returncode == 0
     )
     saved = {p: p.read_bytes() for p in folder.path.glob("saved/**/*") if p.is_file()}
     assert saved
     change_one_byte(folder.file_of_its_own("datasets/mnist.npz"))
     assert (
-        folder.run_prepared("01_save_load_weights.py", "--samples", "32").returncode
-        == 1
+        folder.run_forked("01_save_load_weights.py", "--samples", "32").returncode == 1
     )
     assert all(path.read_bytes() == content for path, content in saved.items())
-
-
-def test_the_lessons_know_how_many_images_there_are():
-    assert lesson.TRAINING_IMAGES == data.TRAINING_IMAGES
 
 
 def test_a_name_that_is_not_among_the_files_of_keras_2_is_refused():

@@ -1,4 +1,4 @@
-"""The README's table of errors: each is provoked, and each fix is executed."""
+"""The tables of docs/errors.md: each error is provoked, and each fix is executed."""
 
 import contextlib
 import logging
@@ -25,9 +25,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
-from conftest import README, ROOT, change_one_byte, code, cut_short, table_below
-
-ERRORS = table_below(README, "Error and fix")
+from conftest import ERRORS, ROOT, change_one_byte, code, cut_short
 
 
 class Unregistered(keras.Model):
@@ -137,7 +135,7 @@ def files(tmp_path_factory, few):
         ("mnist", models.sequential),
         ("subclassed", models.subclassed),
     ):
-        model = models.compile_classifier(build())
+        model = models.compile(build())
         model.fit(x_train, y_train, verbose=0)
         for ending in ".keras", ".weights.h5":
             (model.save if ending == ".keras" else model.save_weights)(
@@ -234,7 +232,7 @@ def save_more(folder):
     gan.save(folder / "gan.keras")
     gan.save_weights(folder / "gan.weights.h5")
     keras.config.set_dtype_policy("mixed_float16")
-    mixed = models.compiled()
+    mixed = models.build_and_compile()
     keras.config.set_dtype_policy("float32")
     mixed.optimizer.build(mixed.trainable_variables)
     tf.train.Checkpoint(model=mixed).write(folder / "mixed")
@@ -263,7 +261,7 @@ def ada():
 
 # Models that few programs use: each is made when a program names it.
 MODELS = {
-    "fresh": models.compiled,
+    "fresh": models.build_and_compile,
     "other_optimizer": other_optimizer,
     "scaled": scaled_model,
     "with_twice": lambda: keras.Sequential(
@@ -389,7 +387,7 @@ def test_a_fix_works_without_the_message(row, names):
     ]
     assert programs
     if programs[-1].startswith("model.load_weights("):
-        names["model"] = models.compiled()
+        names["model"] = models.build_and_compile()
     for program in programs:
         if not program.startswith("@"):  # a decorator, to be written above a class
             messages = said(program, names)

@@ -1,4 +1,4 @@
-"""Kills: nothing that SafeCheckpoint or checkpoint.py has saved is lost."""
+"""Kills: nothing that SafeCheckpoint or resumable.py has saved is lost."""
 
 import os
 import re
@@ -21,7 +21,7 @@ def test_kills_kills_as_often_as_it_is_told_to_and_loses_nothing(default_run):
     finished = default_run(SCRIPT)
     assert (finished.returncode, finished.stderr) == (0, "")
     table = rows(finished.stdout)
-    safe = ["SafeCheckpoint", "checkpoint.py"]
+    safe = ["SafeCheckpoint", "resumable.py"]
     assert list(table) == [safe[0], "ModelCheckpoint", "BackupAndRestore", safe[1]]
     for method in safe:
         kills, _, unusable, wrong, epochs, equal, ended = table[method]
@@ -35,7 +35,7 @@ def test_the_transcript_of_kills_is_of_a_run_with_the_defaults():
     table = rows((ROOT / "output" / "kills.txt").read_text(encoding="utf-8"))
     assert [row[0] for row in table.values()] == [24, 24, 24, 24]
     assert sum(row[1] for row in table.values()) >= 5
-    for method in "SafeCheckpoint", "checkpoint.py":
+    for method in "SafeCheckpoint", "resumable.py":
         _, _, unusable, wrong, _, equal, ended = table[method]
         assert (unusable, wrong, equal) == (0, 0, ended)
     # More than one training: when one has ended, the next one begins.

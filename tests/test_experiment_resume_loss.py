@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import not_in_chinese, numbers
+from conftest import numbers
 
 SCRIPT = "experiments.resume_loss"
 
@@ -27,11 +27,10 @@ def test_resume_loss_draws_a_plot(default_run):
     assert (width, height) == (960, 720)
 
 
-def test_resume_loss_runs_with_few_images_and_another_model_in_chinese(shared_folder):
-    finished = shared_folder.run_prepared(
-        SCRIPT, "--samples", "33", "--model", "subclassed", "--language", "zh"
+def test_resume_loss_runs_with_few_images_and_another_model(shared_folder):
+    finished = shared_folder.run_forked(
+        SCRIPT, "--samples", "33", "--model", "subclassed"
     )
     assert (finished.returncode, finished.stderr) == (0, "")
-    assert not_in_chinese(finished.stdout) == []
     assert "   2      " in finished.stdout
     assert "   5      " not in finished.stdout

@@ -9,9 +9,10 @@ from experiments import formats, survival
 
 import numpy as np
 import pytest
-from conftest import README, table_below
+from conftest import TEXTS, table_below
 
 SCRIPT = "experiments.survival"
+FORMATS = TEXTS["docs/formats.md"]
 HAND, ALL = "by hand", str(survival.COPIES)
 TABLE = {
     ".weights.h5": ["yes", "no", "no", HAND, HAND, "no", "0"],
@@ -39,12 +40,13 @@ def test_survival_prints_what_survives_and_writes_it_as_csv(default_run):
 def test_the_table_of_what_survives_is_what_the_experiment_finds(default_run):
     folder = default_run(SCRIPT).folder
     with open(folder / "survives.csv", newline="", encoding="utf-8") as file:
-        assert table_below(README, "What survives") == list(csv.reader(file))[1:]
+        found = list(csv.reader(file))[1:]
+    assert table_below(FORMATS, "What survives") == found
 
 
-def test_the_readme_gives_the_advice_of_the_experiment(default_run):
+def test_the_page_on_formats_gives_the_advice_of_the_experiment(default_run):
     text = " ".join(default_run(SCRIPT).stdout.split())
-    advice = README.split("So, if you want\n\n")[1].split("\n\n")[0].splitlines()
+    advice = FORMATS.split("If you want\n\n")[1].split("\n\n")[0].splitlines()
     for line in advice[:4]:
         wish, _, named = line.removeprefix("- ").partition(":")
         (use,) = re.findall(rf"If you want {wish}, use (.+?)\.(?= ok|$)", text)
@@ -56,9 +58,9 @@ def test_the_readme_gives_the_advice_of_the_experiment(default_run):
 def test_survival_says_which_format_to_use(default_run):
     text = re.sub(r"\s+", " ", default_run(SCRIPT).stdout)
     for wish, names in (
-        ("to go on training, from the file alone", ".keras"),
+        ("to continue training, from the file alone", ".keras"),
         (
-            "to go on training, and your program builds the model",
+            "to continue training, and your program builds the model",
             ".weights.h5 or checkpoint or .keras or .h5",
         ),
         (
@@ -83,14 +85,14 @@ def test_advice_that_the_table_does_not_give_stops_the_experiment(capsys):
     "form", [*formats.FORMATS, formats.ARRAYS], ids=lambda form: form.name
 )
 def test_each_format_brings_back_the_weights_of_each_build(form, build, tmp_path, few):
-    model = models.compile_classifier(build())
+    model = models.compile(build())
     x, y = few[0][:64], few[1][:64]
     model.train_on_batch(x, y)
     path = tmp_path / form.file
     form.save(model, path)
 
     def build_compiled():
-        return models.compile_classifier(build())
+        return models.compile(build())
 
     for load in form.load, form.load_by_hand:
         loaded = formats.load_as_a_program(load, path, build_compiled)
@@ -104,7 +106,7 @@ def test_each_build_resumes_from_a_checkpoint_and_from_an_h5_file(
     form, build, tmp_path, few
 ):
     def build_compiled():
-        return models.compile_classifier(build(), steps_per_execution=1)
+        return models.compile(build(), steps_per_execution=1)
 
     x, y = few[0][:640], few[1][:640]
     training = survival.train(build_compiled, x, y)
@@ -116,12 +118,14 @@ def test_each_build_resumes_from_a_checkpoint_and_from_an_h5_file(
 
 
 def test_other_weights_are_not_taken_for_those_that_were_saved(tmp_path, few):
-    training = survival.train(models.compiled, few[0][:64], few[1][:64])
+    training = survival.train(models.build_and_compile, few[0][:64], few[1][:64])
     path = tmp_path / "model.keras"
-    other = models.compiled()
+    other = models.build_and_compile()
     other.train_on_batch(few[0][:64], few[1][:64])
     other.save(path)
-    parts = survival.brought_back(formats.load_model, path, models.compiled, training)
+    parts = survival.brought_back(
+        formats.load_model, path, models.build_and_compile, training
+    )
     assert parts == {
         "weights": False,
         "architecture": True,
@@ -133,11 +137,13 @@ def test_other_weights_are_not_taken_for_those_that_were_saved(tmp_path, few):
 
 def test_no_byte_of_a_keras_file_can_be_changed_unnoticed(tmp_path, few):
     path = tmp_path / "model.keras"
-    model = models.compiled()
+    model = models.build_and_compile()
     model.train_on_batch(few[0][:64], few[1][:64])
     model.save(path)
     before = path.read_bytes()
-    noticed = survival.count_noticed(formats.KERAS, path, models.compiled, few[0][:1])
+    noticed = survival.count_noticed(
+        formats.KERAS, path, models.build_and_compile, few[0][:1]
+    )
     assert noticed == survival.COPIES
     assert path.read_bytes() == before
 

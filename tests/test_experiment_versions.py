@@ -11,7 +11,7 @@ from experiments import versions
 
 import keras
 import pytest
-from conftest import QUICKER, README, ROOT, code, need, stop_in_the_middle, table_below
+from conftest import ERRORS, QUICKER, ROOT, code, need, stop_in_the_middle
 
 SCRIPT = "experiments.versions"
 KERAS_2, OLD, LAST = QUICKER[SCRIPT][1:]
@@ -19,7 +19,7 @@ NEW = keras.__version__
 KERAS_3 = OLD, LAST, NEW
 MODELS = "sequential", "two branches", "CNN", "subclassed"
 
-# What an older version says to a file of this one. README.md says it, too.
+# What an older version says to a file of this one. docs/errors.md says it, too.
 MESSAGES = {
     KERAS_2: "TypeError: Unrecognized keyword arguments: ['batch_shape']",
     OLD: "TypeError: Unrecognized keyword arguments passed to Dense: "
@@ -85,18 +85,18 @@ def test_keras_2_takes_the_weights_of_keras_3_and_nothing_else(outcomes):
 
 @pytest.mark.parametrize("reader", MESSAGES)
 @pytest.mark.parametrize("form", [".keras", ".h5"])
-def test_an_older_version_says_what_the_readme_says(default_run, reader, form):
+def test_an_older_version_says_what_the_page_on_errors_says(default_run, reader, form):
     _, messages = read(default_run(SCRIPT).folder / "versions.csv")
     assert MESSAGES[reader] in messages[form, NEW, reader]
 
 
-def test_the_readme_has_these_messages():
-    said = [code(row[0])[0] for row in table_below(README, "Error and fix")]
+def test_the_page_on_errors_has_these_messages():
+    said = [code(row[0])[0] for row in ERRORS]
     for message in MESSAGES.values():
         assert message.removeprefix("TypeError: ") in said
 
 
-def test_the_readmes_numbers_are_of_all_versions_and_agree(outcomes):
+def test_the_published_numbers_are_of_all_versions_and_agree(outcomes):
     published, _ = read(ROOT / "figures" / "versions.csv")
     everything = [*versions.VERSIONS, NEW]
     assert {writer for _, writer, _ in published} == set(everything)
@@ -105,7 +105,7 @@ def test_the_readmes_numbers_are_of_all_versions_and_agree(outcomes):
         assert published[place] == found
 
 
-def test_versions_draws_a_picture_as_wide_as_the_readme(default_run):
+def test_versions_draws_a_picture_as_wide_as_a_page(default_run):
     content = (default_run(SCRIPT).folder / "versions.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert int.from_bytes(content[16:20], "big") == 1200

@@ -26,7 +26,7 @@ def saved(tmp_path_factory, few):
     """A folder with a trained model in each format, and the weights 500 batches later."""
     folder = tmp_path_factory.mktemp("saved")
     keras.utils.set_random_seed(1)
-    model = models.compile_classifier(models.sequential())
+    model = models.compile(models.sequential())
     fit(model, few)
     model.save(folder / "m.keras")
     model.save_weights(folder / "m.weights.h5")
@@ -54,7 +54,7 @@ def test_keras_file_then_fit_resumes_to_the_last_bit(saved, distance):
 
 
 def test_weights_file_into_a_compiled_model_skips_adam_with_a_warning(saved, distance):
-    model = models.compile_classifier(models.sequential())
+    model = models.compile(models.sequential())
     with pytest.warns(
         UserWarning, match="Skipping variable loading for optimizer 'adam"
     ):
@@ -63,7 +63,7 @@ def test_weights_file_into_a_compiled_model_skips_adam_with_a_warning(saved, dis
 
 
 def test_weights_file_after_optimizer_build_resumes_to_the_last_bit(saved, distance):
-    model = models.compile_classifier(models.sequential())
+    model = models.compile(models.sequential())
     model.optimizer.build(model.trainable_variables)
     with warnings.catch_warnings(action="error"):
         model.load_weights(saved[0] / "m.weights.h5")
@@ -83,11 +83,11 @@ def test_h5_file_then_fit_fails_because_the_optimizer_was_built_for_no_variables
 
 def test_h5_file_then_compile_again_starts_with_a_fresh_adam(saved, distance):
     model = keras.models.load_model(saved[0] / "m.h5")
-    assert distance(models.compile_classifier(model)) > 0.05
+    assert distance(models.compile(model)) > 0.05
 
 
 def test_h5_file_holds_the_whole_optimizer_state(saved, distance):
-    model = models.compile_classifier(keras.models.load_model(saved[0] / "m.h5"))
+    model = models.compile(keras.models.load_model(saved[0] / "m.h5"))
     model.optimizer.build(model.trainable_variables)
     with h5py.File(saved[0] / "m.h5") as file:
         group = file["optimizer_weights"]
@@ -100,7 +100,7 @@ def test_h5_file_holds_the_whole_optimizer_state(saved, distance):
 
 def test_one_fit_of_two_epochs_equals_two_fits_of_one(saved, few):
     keras.utils.set_random_seed(1)
-    model = models.compile_classifier(models.sequential())
+    model = models.compile(models.sequential())
     model.fit(*few, epochs=2, shuffle=False, verbose=0)
     assert lesson.largest_difference(model.get_weights(), saved[1]) == 0
 
@@ -195,7 +195,7 @@ def test_without_get_config_a_subclassed_model_comes_back_with_its_defaults(tmp_
 
 
 def test_saving_as_h5_first_makes_the_keras_file_forget_the_optimizer(tmp_path, few):
-    model = models.compile_classifier(models.sequential())
+    model = models.compile(models.sequential())
     fit(model, few)
     model.save(tmp_path / "before.keras")
     model.save(tmp_path / "m.h5")

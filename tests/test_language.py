@@ -1,7 +1,6 @@
 """What is printed is Chinese where that is asked for, and English, unchanged, elsewhere.
 
-That each lesson prints Chinese is tested where it is run again: test_lessons.py, and for
-those that take long test_lesson_10.py, test_lesson_12.py and test_lesson_16.py.
+That it has an entry for all that lessons print is tested with their transcripts.
 """
 
 import argparse
@@ -11,11 +10,8 @@ import os
 import re
 import subprocess
 import sys
-import venv
 
-import lesson
 import language
-from experiments import report
 
 import polib
 import pytest
@@ -29,8 +25,9 @@ TERMS = re.findall(r"^(.+) = (.+)$", CATALOGUE.header, re.M)
 TRANSCRIPTS = sorted(
     set((ROOT / "output").glob("*.txt")) - {ROOT / "output/modelfile.txt"}
 )
+# resumable.py is copied into other people's programs: it speaks English only.
 SOURCES = [
-    *ROOT.glob("*.py"),
+    *sorted(set(ROOT.glob("*.py")) - {ROOT / "resumable.py"}),
     *ROOT.glob("programs/*.py"),
     *ROOT.glob("experiments/*.py"),
 ]
@@ -67,7 +64,7 @@ def test_the_chinese_has_the_same_values():
 def test_no_sentence_is_taken_for_another_one():
     for entry in PRINTED:
         found = language.PLACEHOLDER.findall(entry.msgid)
-        one = {"{sentence}": "Predict."}  # a sentence of the catalogue
+        one = {"{sentence}": "it predicts as before"}  # a sentence of the catalogue
         values = [one.get(place, f"v{number}") for number, place in enumerate(found)]
         english = language._with_values(entry.msgid, values)
         values = [language.entries().get(value, value) for value in values]
@@ -83,7 +80,7 @@ def test_the_head_has_one_chinese_term_for_each_english_one():
 
 @pytest.mark.parametrize("english, chinese", TERMS)
 def test_a_term_is_always_translated_with_its_one_word(english, chinese):
-    # Not in a name, as `checkpoint.py`, and not as a heading, for which it may be too long.
+    # Not in a name, as `resumable.py`, and not as a heading, for which it may be too long.
     term = re.compile(
         rf"(?<![\w.`/'_-]){english}(?:s|es|ed)?(?![\w`/'_=(-]|\.\w)", re.I
     )
@@ -156,12 +153,11 @@ def test_every_entry_is_said_somewhere():
 
 # What a reader does not see in Chinese.
 NOT_SEEN = {
-    "lesson.py is missing: copy the whole folder of the lessons.",  # nor is language.py there
     "this takes the class",  # experiments/survival.py catches it
     "{} is damaged",  # experiments/damage.py catches it
 }
 # It runs on an old TensorFlow, without `language`; its transcript is tested below.
-OLD = "then.py"
+OLD = "video_claims.py"
 
 
 @pytest.mark.parametrize(
@@ -267,31 +263,6 @@ def test_a_missing_file_names_the_file_and_the_remedy_in_chinese():
     assert "`git checkout -- datasets/mnist.npz`" in remedy
 
 
-def usage(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["01_save_load_weights.py", *arguments])
-    with pytest.raises(SystemExit):
-        lesson.arguments("Lesson 1: save and load weights", model=True)
-    return language.translate_output("".join(capsys.readouterr()))
-
-
-def test_help_is_chinese(monkeypatch, capsys):
-    text = usage(monkeypatch, capsys, "--help")
-    assert not_in_chinese(text) == []
-    assert "--model {sequential,functional,subclassed}" in text
-    assert "用前 N 张图像训练（默认：全部 60000 张）" in text
-    assert "（默认：sequential）" in text
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [["--samples", "0"], ["--model", "keras"], ["--epochs", "3"], ["--samples"]],
-)
-def test_a_wrong_argument_is_said_in_chinese(monkeypatch, capsys, arguments):
-    text = usage(monkeypatch, capsys, *arguments)
-    assert not_in_chinese(text) == []
-    assert "01_save_load_weights.py：错误：" in text
-
-
 # The choice of a language
 
 SYSTEM = {"LC_ALL": "zh_CN.UTF-8"}
@@ -336,90 +307,44 @@ def test_windows_says_whether_its_user_reads_chinese():
     assert language._windows_is_chinese() in (True, False)
 
 
-def run(code, chosen="zh", encoding="utf-8"):
-    """Run Python code with a pipe of an encoding, and return the process; its output as bytes."""
-    environment = {
-        **os.environ,
-        language.VARIABLE: chosen,
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": encoding,
-        "KERAS_BACKEND": "numpy",  # starts faster, where it is not `lesson` that starts it
-    }
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=environment, capture_output=True, check=False)
-
-
-SAY = (
-    "import language, sys; print('Train for two epochs'); sys.exit('That is too much.')"
-)
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "gbk", "ascii", "cp1252"])
-def test_a_pipe_gets_chinese_or_an_escape_for_each_character(encoding):
-    finished = run(SAY, encoding=encoding)
-    assert finished.returncode == 1
-    for printed, wanted in [
-        (finished.stdout, "训练两个周期（epoch）\n"),
-        (finished.stderr, "差得太多。\n"),
-    ]:
-        text = printed.replace(b"\r\n", b"\n")
-        assert text == wanted.encode(encoding, errors="backslashreplace")
-
-
-def test_in_english_nothing_is_touched_and_nothing_more_is_imported():
-    code = (
-        "import sys; write = sys.stdout.write; import language\n"
-        "assert sys.stdout.write == write and language.entries.cache_info().misses == 0\n"
-        "assert 'polib' not in sys.modules"
+def test_a_lesson_speaks_chinese_where_the_system_does(folder):
+    # On a console that shows nothing but ASCII.
+    console = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    system = {"LESSONS_LANGUAGE": "", "LC_ALL": "zh_CN.UTF-8"}
+    finished = folder.run(
+        LESSONS[0], "--samples", "1", "--model", "functional", **console, **system
     )
-    finished = run(code, chosen="en")
-    assert (finished.returncode, finished.stderr) == (0, b"")
+    assert (finished.returncode, finished.stderr) == (0, "")
+    printed = finished.stdout.encode().decode("unicode_escape")  # "\\u4e2d" and so on
+    assert "，Keras " in printed and "，函数式模型，" in printed
+    assert not_in_chinese(printed) == []
 
 
-def test_a_claim_that_does_not_hold_is_said_in_chinese():
-    finished = run("import lesson; lesson.check('it predicts as before', False)")
-    assert finished.returncode == 1
-    assert finished.stdout.decode().strip() == "FAIL   预测结果与保存前相同"
+# A reader's own program: it may import these, on a Chinese system, too.
+TAKEN_HOME = [
+    "custom",
+    "data",
+    "modelfile.keras2",
+    "modelfile.tfjs",
+    "models",
+    "resumable",
+]
 
 
-def test_the_systems_language_is_taken_before_tensorflow_is_started(shared_folder):
-    finished = shared_folder.run(
-        LESSONS[0], TF_USE_LEGACY_KERAS="1", LESSONS_LANGUAGE="", **SYSTEM
+@pytest.mark.parametrize("module", TAKEN_HOME)
+def test_importing_a_module_changes_nothing_that_a_readers_program_prints(
+    tmp_path, module
+):
+    table = "format   same\n------   ----\n.keras   yes"
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import {module}\nprint('saved')\nprint('yes')\nprint({table!r})"
     )
-    assert finished.returncode == 1
-    assert finished.stderr.startswith("这些课需要 Keras 3，")
-
-
-def test_a_python_without_any_package_says_so_in_chinese(shared_folder, tmp_path):
-    venv.create(tmp_path / "bare")
-    scripts, name = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
-    python = str(tmp_path / "bare" / scripts / name)
-    finished = shared_folder.run(LESSONS[0], "--language", "zh", python=python)
-    assert finished.returncode == 1
-    (line,) = finished.stderr.splitlines()
-    assert line.startswith(f"{python} 没有安装 Keras。请按 README.zh-CN.md 的说明")
-
-
-def test_without_the_catalogue_one_sentence_says_so(folder):
-    (folder.path / "chinese.po").unlink()
-    finished = folder.run(LESSONS[0], "--language", "zh")
-    assert finished.returncode == 1
-    line = "chinese.po is missing: copy the whole folder of the lessons."
-    assert finished.stderr.splitlines() == [line]
-
-
-def test_checkpoint_py_prints_chinese_among_the_lessons_only(tmp_path):
-    (tmp_path / "checkpoint.py").write_bytes((ROOT / "checkpoint.py").read_bytes())
-    say = "import checkpoint; print('Going on after epoch 3.')"
-    assert run(say).stdout.decode().strip() == "从第 3 个周期之后继续训练。"
-    alone = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {say}"
-    assert run(alone).stdout.decode().strip() == "Going on after epoch 3."
-
-
-def test_the_table_of_an_experiment_is_one_piece(capsys):
-    # Else a process could not align it anew.
-    written = []
-    report.table({"model": "", "same": ""}, [["sequential", "yes"]])
-    printed = capsys.readouterr().out
-    written = language.translate_output(printed)
-    assert written == "   模型       相同\n   --------   ----\n   序贯模型   能\n\n"
+    environment = {**os.environ, "LC_ALL": "zh_CN.UTF-8", "PYTHONPATH": str(ROOT)}
+    environment["KERAS_BACKEND"] = "numpy"  # starts faster
+    del environment[language.VARIABLE]
+    finished = subprocess.run(
+        [sys.executable, program], env=environment, capture_output=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.decode().splitlines() == f"saved\nyes\n{table}".splitlines()

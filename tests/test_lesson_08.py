@@ -35,7 +35,7 @@ def test_a_lesson_8_that_was_stopped_before_its_end_runs_again(folder):
     left_behind = folder.path / "saved" / "08_save_while_training" / "backup"
     left_behind.mkdir(parents=True)
     (left_behind / "latest.weights.h5").write_bytes(b"garbage")
-    finished = folder.run_prepared(SCRIPT, "--samples", "2000")
+    finished = folder.run_forked(SCRIPT, "--samples", "2000")
     assert (finished.returncode, finished.stderr) == (0, "")
 
 
@@ -55,7 +55,7 @@ def fit(*callbacks, model=None, epochs=2):
 
 def trained_alone(epochs):
     keras.utils.set_random_seed(1)
-    model = models.compile_classifier(models.sequential(), steps_per_execution=1)
+    model = models.compile(models.sequential(), steps_per_execution=1)
     return fit(model=model, epochs=epochs) if epochs else model
 
 

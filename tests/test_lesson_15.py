@@ -22,7 +22,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import (
-    README,
+    ERRORS,
     ROOT,
     Folder,
     code,
@@ -30,7 +30,6 @@ from conftest import (
     numbers,
     start_and_read_until,
     stop_in_the_middle,
-    table_below,
 )
 from playwright.sync_api import sync_playwright
 
@@ -201,7 +200,7 @@ def test_a_wrong_taught_file_gets_one_sentence_before_the_training(
             keras.Sequential([keras.Input((pixels,)), keras.layers.Dense(digits)]),
             tmp_path,
         )
-    finished = shared_folder.run_prepared(SCRIPT, "--taught", str(path))
+    finished = shared_folder.run_forked(SCRIPT, "--taught", str(path))
     assert finished.returncode == 1
     assert message in finished.stderr
     assert str(path) in finished.stderr
@@ -223,7 +222,9 @@ def browser():
 
 @pytest.fixture
 def library():
-    need(LIBRARY.exists(), "web/tf.min.js is needed: README.md says how to get it")
+    need(
+        LIBRARY.exists(), "web/tf.min.js is needed: docs/install.md says how to get it"
+    )
     return LIBRARY
 
 
@@ -434,10 +435,10 @@ def test_the_taught_model_comes_back_into_keras_and_trains_on(
     assert np.abs(predict(page, images) - loaded(images)).max() < 1e-4
     # And as a user does it, in a folder of its own: this one is being served.
     folder = Folder(tmp_path / "again")
-    finished = folder.run_prepared(SCRIPT, "--samples", "2000", "--taught", str(taught))
+    finished = folder.run_forked(SCRIPT, "--samples", "2000", "--taught", str(taught))
     assert (finished.returncode, finished.stderr) == (0, "")
     # It goes on from what the browser has taught.
-    models.compile_classifier(loaded)
+    models.compile(loaded)
     _, accuracy = loaded.evaluate(*mnist[1], verbose=0)
     assert re.search(rf"Taught in the browser:\s+\S*{taught.name}", finished.stdout)
     assert f"test images: {accuracy:.2%} before" in finished.stdout
@@ -483,9 +484,7 @@ def test_tensorflow_js_refuses_the_architecture_as_keras_3_writes_it(page, serve
     message = page.evaluate(
         "tf.loadLayersModel('keras3/model.json').catch(e => e.message)"
     )
-    (row,) = [
-        row for row in table_below(README, "Error and fix") if "InputLayer" in row[0]
-    ]
+    (row,) = [row for row in ERRORS if "InputLayer" in row[0]]
     assert f"Error: {message}" == code(row[0])[0]
 
 

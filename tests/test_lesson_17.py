@@ -1,6 +1,6 @@
 """Lesson 17: files of others, and files that changed.
 
-Each cell of the README's table "what can a file do" is tried here.
+Each cell of the table "What a file from somebody else can do" (docs/formats.md) is tried here.
 """
 
 import hashlib

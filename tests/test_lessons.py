@@ -4,11 +4,11 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import venv
 
 import lesson
-import language
 
 import pytest
 from conftest import (
@@ -16,10 +16,9 @@ from conftest import (
     ROOT,
     SOURCES,
     need,
-    not_in_chinese,
     stop_in_the_middle,
 )
-from prepared import OFFLINE
+from fork_server import OFFLINE
 
 FEW = ("--samples", "2000")
 
@@ -41,9 +40,6 @@ def test_a_lesson_proves_all_its_claims_by_default(default_run, script):
     assert len(steps) >= 3
 
 
-TAKE_MODEL = [name for name in LESSONS if "model=True" in (ROOT / name).read_text()]
-
-
 @pytest.mark.parametrize("script", LESSONS)
 def test_a_lesson_writes_to_its_own_folder_only(default_run, script):
     own = default_run(script).folder
@@ -54,41 +50,11 @@ def test_a_lesson_writes_to_its_own_folder_only(default_run, script):
     assert not list((root.parent / "elsewhere").iterdir())
 
 
-@pytest.mark.parametrize(
-    "script, arguments",
-    [
-        (LESSONS[0], ["--samples", "1", "--model", "functional"]),
-        *((script, [*FEW, "--model", "subclassed"]) for script in TAKE_MODEL),
-        # Lessons 10, 12 and 16 have tests of their own.
-        *(
-            (script, FEW)
-            for script in LESSONS
-            if script not in TAKE_MODEL and script[:2] not in ("10", "12", "16")
-        ),
-    ],
-)
-def test_a_lesson_runs_again_with_other_arguments_in_chinese(
-    default_run, folder, script, arguments
-):
-    own = folder.path / "saved" / script.removesuffix(".py")
-    # What the first run has left behind:
-    shutil.copytree(default_run(script).folder, own)
-    # On a console that shows nothing but ASCII.
-    console = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-    finished = folder.run_prepared(script, *arguments, "--language", "zh", **console)
-    assert_passed(finished)
-    printed = finished.stdout.encode().decode("unicode_escape")  # "\\u4e2d" and so on
-    assert re.search(r"，Keras [\d.]+，", printed)
-    assert not_in_chinese(printed) == []
-    if "--model" in arguments:
-        assert f"，{language.translate(arguments[-1])}，" in printed
-
-
 def test_the_network_was_away(folder):
     need(OFFLINE, "`unshare` is needed to take the network away")
     script = folder.path / "connect.py"
     script.write_text("import socket; socket.create_connection(('192.0.2.1', 80), 5)")
-    for run in folder.run, folder.run_prepared:
+    for run in folder.run, folder.run_forked:
         assert "Network is unreachable" in run(script.name).stderr
 
 
@@ -119,14 +85,14 @@ def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, m
 
 @pytest.mark.parametrize("script", [LESSONS[0], LESSONS[-1]])
 def test_a_lesson_with_a_wrong_argument_does_nothing_else(shared_folder, script):
-    finished = shared_folder.run_prepared(script, "--model", "keras")
+    finished = shared_folder.run_forked(script, "--model", "keras")
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert finished.stderr.startswith(f"usage: {script}")
 
 
 def test_help_says_what_the_arguments_do(shared_folder):
-    finished = shared_folder.run_prepared("01_save_load_weights.py", "--help")
+    finished = shared_folder.run_forked("01_save_load_weights.py", "--help")
     assert finished.returncode == 0
     for text in ("Lesson 1", "--model", "--samples", "all 60000"):
         assert text in finished.stdout
@@ -139,9 +105,8 @@ def one_line(finished):
     return line
 
 
-@pytest.mark.parametrize("script", LESSONS)
-def test_keras_2_by_environment_variable_gets_one_sentence(shared_folder, script):
-    line = one_line(shared_folder.run(script, TF_USE_LEGACY_KERAS="1"))
+def test_keras_2_by_environment_variable_gets_one_sentence(shared_folder):
+    line = one_line(shared_folder.run(LESSONS[0], TF_USE_LEGACY_KERAS="1"))
     assert "TF_USE_LEGACY_KERAS" in line
     assert "Unset it" in line
 
@@ -171,16 +136,44 @@ def test_a_python_without_keras_gets_one_sentence(shared_folder, tmp_path):
 
 def test_lessons_without_their_data_get_one_sentence(folder):
     shutil.rmtree(folder.path / "datasets")
-    line = one_line(folder.run_prepared("01_save_load_weights.py"))
-    assert line == "datasets is missing: copy the whole folder of the lessons."
+    finished = folder.run_forked("01_save_load_weights.py")
+    assert finished.returncode == 1
+    (line,) = finished.stderr.splitlines()
+    assert "mnist.npz is missing. Restore it with" in line
+
+
+def test_a_lesson_that_was_copied_alone_names_what_it_misses(tmp_path):
+    shutil.copy(ROOT / LESSONS[0], tmp_path)
+    finished = subprocess.run(
+        [sys.executable, tmp_path / LESSONS[0]],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert finished.stderr.endswith("No module named 'lesson'\n")
+
+
+def test_a_learners_own_mistake_keeps_its_traceback(folder):
+    script = folder.path / LESSONS[0]
+    text = script.read_text(encoding="utf-8")
+    before, first_step = text.split("lesson.step(1,")
+    script.write_text(
+        f'{before}open("nope.txt")\n\nlesson.step(1,{first_step}', encoding="utf-8"
+    )
+    finished = folder.run_forked(script.name, *FEW)
+    assert finished.returncode == 1
+    line = before.count("\n") + 1
+    assert f'{LESSONS[0]}", line {line}, in <module>' in finished.stderr
+    assert 'open("nope.txt")' in finished.stderr
+    assert "FileNotFoundError: [Errno 2]" in finished.stderr
 
 
 def test_a_folder_that_cannot_be_made_gets_one_sentence(folder):
     (folder.path / "saved").write_text("in the way")
-    finished = folder.run_prepared("01_save_load_weights.py", *FEW)
+    finished = folder.run_forked("01_save_load_weights.py", *FEW)
     assert finished.returncode == 1
     (line,) = finished.stderr.splitlines()
-    assert "cannot be made" in line
+    assert "Nothing can be written to the folder" in line
     assert (folder.path / "saved").read_text() == "in the way"
 
 
@@ -193,7 +186,7 @@ def test_a_claim_that_does_not_hold_stops_the_lesson(folder):
     )
     assert changed != text
     script.write_text(changed, encoding="utf-8")
-    finished = folder.run_prepared(script.name, *FEW)
+    finished = folder.run_forked(script.name, *FEW)
     assert finished.returncode == 1
     assert "FAIL   it predicts as before" in finished.stdout
     assert finished.stdout.count("[[") == 2  # both values

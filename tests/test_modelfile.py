@@ -328,10 +328,10 @@ def test_a_file_of_2020_is_described_and_predicts_with_the_lines_to_type(
 
     def build_model():
         if "subclassed" not in name:
-            return models.compiled()
+            return models.build_and_compile()
         model = models.subclassed()
         model.dense1, model.dense2 = model.hidden, model.logits
-        return models.compile_classifier(model)
+        return models.compile(model)
 
     names = typed(about, build_model=build_model)
     if kind == "checkpoint":
@@ -1038,7 +1038,7 @@ def test_a_file_with_own_classes_is_written_for_an_older_version_without_them(tm
 def test_a_file_for_the_oldest_version_has_nothing_that_it_does_not_know(
     files, tmp_path
 ):
-    functional = models.compile_classifier(models.functional(2))
+    functional = models.compile(models.functional(2))
     functional.save(tmp_path / "functional.keras")
     for path in files[0] / "model.keras", tmp_path / "functional.keras":
         older.write(path, tmp_path / "old.keras", 0)

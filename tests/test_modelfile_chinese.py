@@ -124,7 +124,7 @@ def run(*arguments, **environment):
     )
 
 
-def test_a_model_file_is_described_in_chinese_as_the_readme_shows():
+def test_a_model_file_is_described_in_chinese_as_its_page_shows():
     finished = run(MODEL_FILE, "--language", "zh")
     assert finished.stderr == ""
     said, _, to_type = finished.stdout.partition("请输入\n")
@@ -134,8 +134,8 @@ def test_a_model_file_is_described_in_chinese_as_the_readme_shows():
     assert max(map(cell_len, said.splitlines())) <= 88
     english = (ROOT / "output/modelfile.txt").read_text(encoding="utf-8")
     assert to_type == english.partition("Type\n")[2]
-    readme = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
-    assert f"```text\n{finished.stdout}```" in readme
+    page = (ROOT / "docs/zh/model-files.md").read_text(encoding="utf-8")
+    assert f"```text\n{finished.stdout}```" in page
 
 
 def test_the_systems_language_is_spoken_where_none_is_asked_for():

@@ -44,13 +44,14 @@ def elsewhere(tmp_path):
     return tmp_path / "elsewhere"
 
 
-# To be run by the Python of a bare virtual environment, once conftest.py has one.
-def test_copied_into_an_empty_folder_it_describes_and_converts(tmp_path, elsewhere):
+def test_copied_into_an_empty_folder_it_describes_and_converts(
+    tmp_path, elsewhere, bare_python
+):
     folder = tmp_path / "我的 model files"
     folder.mkdir()
     copy("modelfile", folder)
     old = shutil.copy(MODEL, folder / "旧 model.h5")
-    python = [sys.executable, "-m", "modelfile", old]
+    python = [bare_python, "-m", "modelfile", old]
     new = folder / "新 model.keras"
     finished = run(*python, "--convert", new, cwd=elsewhere, PYTHONPATH=str(folder))
     assert finished.returncode == 0, finished.stdout + finished.stderr

@@ -136,7 +136,7 @@ class Subclassed(keras.Model):
 
 
 def subclassed():
-    model = models.compile_classifier(Subclassed())
+    model = models.compile(Subclassed())
     model(np.zeros((1, 784), "float32"))
     return model
 
@@ -149,7 +149,7 @@ def subclassed():
     [
         ("sequential/model", None),
         ("sequential/model.h5", None),
-        ("sequential/weights", models.compiled),
+        ("sequential/weights", models.build_and_compile),
         ("functional/model.h5", None),
         ("subclassed/weights", subclassed),
         ("subclassed/model", subclassed),
@@ -172,7 +172,7 @@ def test_without_adams_state_a_file_of_2020_takes_another_path(mnist):
     (x_train, y_train), _ = mnist
     reference = np.load(data.keras2_file("sequential/reference.npz"))
     model = keras2.convert(data.keras2_file("sequential/model"))
-    models.compile_classifier(model)
+    models.compile(model)
     model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=0)
     assert np.abs(model.get_weights()[0] - reference["w0"]).max() > 0.05
 
@@ -335,14 +335,14 @@ def test_a_file_that_is_cut_short_is_called_damaged(tmp_path, name, file):
     (shutil.copytree if original.is_dir() else shutil.copy)(original, path)
     damaged = path / file
     damaged.write_bytes(damaged.read_bytes()[:600])
-    model = models.compiled() if "weights" in name else None
+    model = models.build_and_compile() if "weights" in name else None
     with pytest.raises(ValueError, match=r"damaged|no file of Keras 2"):
         keras2.convert(path, model)
 
 
 def test_what_is_no_file_of_keras_2_gets_one_sentence(tmp_path):
     (tmp_path / "page.h5").write_text("<!DOCTYPE html>")
-    models.compiled().save(tmp_path / "today.keras")
+    models.build_and_compile().save(tmp_path / "today.keras")
     (tmp_path / "empty").mkdir()
     for name in "page.h5", "today.keras", "empty", "not there":
         with pytest.raises(ValueError, match="is no file of Keras 2"):

@@ -1,10 +1,10 @@
-"""What each lesson and experiment prints is in output/; README.md says how to renew it."""
+"""What each lesson and experiment prints is in output/; CONTRIBUTING.md says how to renew it."""
 
 import re
 import shutil
 
 import pytest
-from conftest import EXPERIMENTS, LESSONS, PAGES, QUICKER, ROOT
+from conftest import EXPERIMENTS, LESSONS, QUICKER, ROOT, TEXTS
 
 TRANSCRIPTS = ROOT / "output"
 NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?")
@@ -17,7 +17,7 @@ LEFT_OUT = [
     r"\d+(?= times as long)",  # cost
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
-    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|checkpoint.py) .*$",
+    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|resumable.py) .*$",
     r"kill -9 \d+",
     r"(?<=Saved at )\S+",  # lesson 7
     r"(?s)   written by .*?\n\n",  # versions: the tests have fewer
@@ -28,7 +28,7 @@ LEFT_OUT = [
     r"SHA-256: \w+",  # lesson 17: of weights, which another processor rounds otherwise
     r"(?s)a worker stopped: .*?(?=\n   ok)",
 ]
-# What an experiment writes, and README.md shows.
+# What an experiment writes, and docs/ shows.
 FIGURES = {
     "experiments.resume_loss": ["resume.png"],
     "experiments.zoo": ["survival.csv", "survival.png"],
@@ -63,16 +63,16 @@ def test_a_lesson_or_experiment_prints_what_its_transcript_says(
         assert numbers == pytest.approx(wanted_numbers, rel=TOLERANCE, abs=0.01)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=["English", "Chinese"])
-def test_each_excerpt_of_the_readme_is_cut_from_a_transcript(page):
+@pytest.mark.parametrize("name", [name for name in TEXTS if "```text" in TEXTS[name]])
+def test_each_excerpt_of_a_page_is_cut_from_a_transcript(name):
     transcripts = [
         path.read_text(encoding="utf-8") for path in sorted(TRANSCRIPTS.iterdir())
     ]
     # What is only on the Chinese page is in Chinese: see test_language.py.
-    page = re.sub("<!-- 仅中文版 -->.*?<!-- 仅中文版结束 -->", "", page, flags=re.S)
-    excerpts = re.findall(r"```text\n(.*?)```", page, re.S)
-    assert excerpts
-    for excerpt in excerpts:
+    page = re.sub(
+        "<!-- 仅中文版 -->.*?<!-- 仅中文版结束 -->", "", TEXTS[name], flags=re.S
+    )
+    for excerpt in re.findall(r"```text\n(.*?)```", page, re.S):
         pieces = [
             piece.strip("\n") + "\n"
             for piece in re.split(r"^\.\.\.$", excerpt, flags=re.M)

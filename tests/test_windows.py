@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import lesson
+import quiet
 
 import pytest
 
@@ -15,6 +16,7 @@ import pytest
 @pytest.fixture
 def windows(monkeypatch):
     monkeypatch.setattr(lesson, "WINDOWS", True)
+    monkeypatch.setattr(quiet, "WINDOWS", True)
 
 
 @pytest.fixture
@@ -62,13 +64,13 @@ def test_missing_dlls_are_named_with_what_to_install(windows):
         "DLL load failed while importing _pywrap_tensorflow_internal: "
         "The specified module could not be found."
     )
-    sentence = lesson._why_tensorflow_does_not_start(error)
+    sentence = quiet._why_tensorflow_does_not_start(error)
     assert "Visual C++ Redistributable (x64)" in sentence
     assert "DLL load failed" in sentence
 
 
 def test_a_missing_package_is_not_taken_for_a_missing_dll(windows):
-    sentence = lesson._why_tensorflow_does_not_start(
+    sentence = quiet._why_tensorflow_does_not_start(
         ModuleNotFoundError("No module named 'tensorflow'")
     )
     assert "Python in .venv" in sentence
@@ -77,12 +79,12 @@ def test_a_missing_package_is_not_taken_for_a_missing_dll(windows):
 
 def test_a_pipe_that_was_closed_says_nothing(windows, capsys):
     error = OSError(errno.EINVAL, "Invalid argument")
-    lesson._exit_without_traceback(OSError, error, None)
+    lesson._leave_quietly(OSError, error, None)
     assert capsys.readouterr() == ("", "")
 
 
 def test_an_invalid_argument_says_so_elsewhere(monkeypatch, capsys):
     monkeypatch.setattr(lesson, "WINDOWS", False)
     error = OSError(errno.EINVAL, "Invalid argument")
-    lesson._exit_without_traceback(OSError, error, None)
-    assert "Invalid argument" in capsys.readouterr().err
+    lesson._leave_quietly(OSError, error, None)
+    assert "OSError: [Errno 22] Invalid argument" in capsys.readouterr().err

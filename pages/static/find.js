@@ -97,10 +97,7 @@ function show(row) {
   return item;
 }
 
-const ROWS = [
-  ...document.querySelectorAll("#error-and-fix tbody tr"),
-  ...document.querySelectorAll("#then-and-now tbody tr"),
-]
+const ROWS = [...document.querySelectorAll("main tbody tr")]
   .map(readRow)
   .filter(Boolean);
 const form = document.querySelector(".finder");

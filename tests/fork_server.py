@@ -71,7 +71,7 @@ def run(command, directory, environment, timeout):
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / "output", Path(folder) / "errors"]
         process = _server().Process(
-            target=_become, args=(command, directory, environment, files)
+            target=_run_in_the_fork, args=(command, directory, environment, files)
         )
         process.start()
         process.join(timeout)
@@ -82,7 +82,7 @@ def run(command, directory, environment, timeout):
         return subprocess.CompletedProcess(command, process.exitcode, output, errors)
 
 
-def _become(command, directory, environment, files):
+def _run_in_the_fork(command, directory, environment, files):
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(directory)

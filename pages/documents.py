@@ -1,7 +1,8 @@
-"""README.md and README.zh-CN.md as HTML, section by section."""
+"""README.md, docs/ and what else is text, in both languages, as HTML."""
 
 import dataclasses
 import itertools
+import posixpath
 import re
 import urllib.parse
 from functools import cache
@@ -14,7 +15,6 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = {"en": "README.md", "zh": "README.zh-CN.md"}
 PYTHON = PythonLexer(stripnl=False)
 CLASSES = HtmlFormatter(nowrap=True)  # static/style.css has their colours
 # What is named in the text becomes a link, unless it is one.
@@ -28,55 +28,85 @@ NUMBERS_OF_LESSONS = "Lesson", "课"  # the heading of a column that has them
 
 
 @dataclasses.dataclass
-class Section:
-    """A section: its heading, its body in Markdown, and the name that links have for it."""
+class Document:
+    """A text: its file (a path in the project), its title, and its body in Markdown."""
 
+    file: str
     title: str
     body: str
-    anchor: str
+
+    def resolve(self, link):
+        """Return the file that a link of this text leads to, and the place in it, or ""."""
+        path, _, place = urllib.parse.unquote(link).partition("#")
+        if not path:
+            return self.file, place
+        return posixpath.normpath(
+            posixpath.join(posixpath.dirname(self.file), path)
+        ), place
 
 
 @dataclasses.dataclass
 class Lesson:
-    """A row of the lessons' tables: a number, names of files, other links, text, seconds."""
+    """A row of the lessons' table: a number, names of files, text, seconds."""
 
     number: int
     files: list
-    links: list
     about: str
     time: str
 
 
+def page_of(file):
+    """Return the name of the page of a text: both languages have the same names."""
+    if file.startswith("README"):
+        return "index.html"
+    if file.startswith("datasets/"):
+        return "datasets.html"
+    return f"{Path(file).stem.lower()}.html"
+
+
 @cache
-def sections(language):
-    """Return the sections of a README, as Section; the first is what is above all headings."""
-    text = (ROOT / FILES[language]).read_text(encoding="utf-8")
-    text = re.sub(r"^<!--.*-->\n", "", text, flags=re.M)  # marks for a test
+def documents(language):
+    """Return the texts in a language, as Document; two are English in both languages."""
+    readme, folder = {
+        "en": ("README.md", "docs"),
+        "zh": ("README.zh-CN.md", "docs/zh"),
+    }[language]
+    pages = sorted(path.name for path in (ROOT / folder).glob("*.md"))
     found = []
-    for part in re.split(r"^## ", text.removeprefix("# "), flags=re.M):
-        title, body = part.split("\n", 1)
-        anchor = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
-        found.append(Section(title, body.strip(), anchor))
+    for file in (
+        readme,
+        *(f"{folder}/{name}" for name in pages),
+        "CONTRIBUTING.md",
+        "datasets/README.md",
+    ):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        text = re.sub(r"^<!--.*-->$", "", text, flags=re.M)  # marks for a test
+        title, body = text.removeprefix("# ").split("\n", 1)
+        found.append(Document(file, title, body.strip()))
     return found
+
+
+def slug(heading):
+    """Return the name that links have for a heading, as GitHub makes it."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def lessons(body):
-    """Return the section of the lessons as a list: Markdown (str), and lists of Lesson."""
-    found = []
-    # A lesson's row begins with its number, and that column has no heading.
-    for piece in re.split(r"^((?:\|.*\n)+)", f"{body}\n", flags=re.M):
-        if not re.match(r"\| \|.*\n.*\n\| \d", piece):
-            found.append(re.sub(r"^\*\*(.+)\*\*$", r"### \1", piece, flags=re.M))
+    """Return the text before the table of lessons, its parts, and the text behind it.
+
+    Returns:
+        tuple: Markdown (str), a list of (title of a part, list of Lesson), Markdown (str).
+    """
+    before, table, behind = re.split(r"^(\| \| .*\n(?:\|.*\n)+)", body, flags=re.M)
+    parts = []
+    for line in table.splitlines()[2:]:
+        number, names, about, _, time = (c.strip() for c in line.split("|")[1:-1])
+        if not number:
+            parts.append((names.strip("*"), []))
             continue
-        rows = []
-        for line in piece.splitlines()[2:]:
-            number, names, about, _, time = re.split(r" \| ?", line.strip("| "))
-            links = re.findall(r"\]\((.+?)\)", names + about)
-            files = [name for name in links if name.endswith(".py")]
-            others = [name for name in links if name not in files]
-            rows.append(Lesson(int(number), files, others, about, time))
-        found.append(rows)
-    return found
+        files = re.findall(r"\]\((.+?)\)", names)
+        parts[-1][1].append(Lesson(int(number), files, about, time))
+    return before, parts, behind
 
 
 @cache
@@ -95,13 +125,14 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False, "highlight": _fence})
 MARKDOWN.enable("table")
 
 
-def html(text, address, inline=False, names=True):
+def html(text, address, document=None, inline=False, names=True):
     """Return Markdown as HTML.
 
     Args:
         text: str, Markdown.
-        address: a function from a link as it is written to the one on the page, or None
-            where the pages have none.
+        address: a function from a file of the project (str), or "lesson:N", to where the
+            pages have it, or to None.
+        document: the Document that its links are written for, if there are any.
         inline: whether the text is within a paragraph.
         names: whether scripts and lessons become links where they are named.
 
@@ -110,20 +141,28 @@ def html(text, address, inline=False, names=True):
     """
     tokens = MARKDOWN.parseInline(text) if inline else MARKDOWN.parse(text)
     _label_cells(tokens)
-    for token in tokens:
+    for token, following in itertools.zip_longest(tokens, tokens[1:]):
+        if token.type == "heading_open":
+            token.attrs["id"] = slug(following.content)
         for child in token.children or []:
             for attribute in ("href", "src"):
-                written = urllib.parse.unquote(child.attrs.get(attribute, ""))
-                if written and not address(written):
-                    raise ValueError(
-                        f"The pages have no place for a link to {written}."
-                    )
-                if written:
-                    child.attrs[attribute] = address(written)
+                written = child.attrs.get(attribute, "")
+                if written and not written.startswith("https://"):
+                    child.attrs[attribute] = _target(written, address, document)
             if child.type == "image":
                 child.attrs["loading"] = "lazy"
     done = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
     return named(done, address) if names else done
+
+
+def _target(link, address, document):
+    """Return where the pages have what a link leads to."""
+    if link.startswith("lesson:"):
+        return address(link)
+    file, place = document.resolve(link)
+    if not address(file):
+        raise ValueError(f"{document.file}: the pages have no place for {link}.")
+    return address(file) + (f"#{place}" if place else "")
 
 
 def _label_cells(tokens):

@@ -1,24 +1,24 @@
-"""Experiment then: it runs on the TensorFlow of 2020; here, its refusal and its transcript."""
+"""It runs on the TensorFlow of 2020; here, its refusal and its transcript are tested."""
 
 import ast
 
 from conftest import ROOT
 
-SOURCE = (ROOT / "experiments/then.py").read_text(encoding="utf-8")
-PRINTED = (ROOT / "output/then.txt").read_text(encoding="utf-8")
+SOURCE = (ROOT / "experiments/video_claims.py").read_text(encoding="utf-8")
+PRINTED = (ROOT / "output/video_claims.txt").read_text(encoding="utf-8")
 
 
 def test_on_another_tensorflow_it_says_so_in_one_sentence(shared_folder):
-    finished = shared_folder.run("experiments.then")
+    finished = shared_folder.run("experiments.video_claims")
     assert finished.returncode == 1
     assert finished.stdout == ""
     (line,) = finished.stderr.splitlines()
     assert "needs TensorFlow 2.3.0 of 2020" in line
-    assert "output/then.txt" in line
+    assert "output/video_claims.txt" in line
 
 
 def test_its_help_works_on_any_tensorflow(shared_folder):
-    finished = shared_folder.run("experiments.then", "--help")
+    finished = shared_folder.run("experiments.video_claims", "--help")
     assert finished.returncode == 0
     assert "\nExperiment: " in finished.stdout
 

@@ -5,7 +5,7 @@ of that year. It runs on TensorFlow 2.3.0 alone, which still installs on Python 
 
     python3.8 -m venv old
     old/bin/python -m pip install "tensorflow==2.3.0" "protobuf<3.21"
-    old/bin/python -m experiments.then
+    old/bin/python -m experiments.video_claims
 
 It uses nothing of this project but datasets/mnist.npz: the rest needs Keras 3.
 """
@@ -33,7 +33,7 @@ def require_tensorflow_of_2020():
         sys.exit(
             f"This experiment needs TensorFlow {NEEDED} of 2020, and this Python has "
             f"{found}; its first lines say how to install it, and what it printed is in "
-            "output/then.txt."
+            "output/video_claims.txt."
         )
 
 

@@ -1,6 +1,6 @@
 """What the experiment versions does in each version of Keras, in a process of its own.
 
-    python experiments/one_version.py FOLDER VERSION
+    python experiments/versions_child.py FOLDER VERSION
 
 with that version and the lessons' folder on PYTHONPATH. It saves four models and prints
 "saved"; it reads from standard input which versions there are, loads what each of them has
@@ -55,7 +55,7 @@ def build(kind):
         model = keras.Model(inputs, keras.layers.Dense(10)(found))
     else:
         model = models.subclassed(UNITS)
-    return models.compile_classifier(model, steps_per_execution=1)
+    return models.compile(model, steps_per_execution=1)
 
 
 def data():
