@@ -1,7 +1,8 @@
 """Lesson 7: a file for an older Keras
 
-The video saves and loads with one version of Keras. An older one may refuse a file:
-"Unrecognized keyword arguments". Give it the weights, or write a `.keras` file for it.
+An older Keras may refuse a file: "Unrecognized keyword arguments". One command writes
+another one for it: `python -m modelfile new.keras --for 3.12 --convert old.keras`. Here
+is what it does, by hand; and the weights alone, which every version reads.
 """
 
 import json
@@ -34,7 +35,7 @@ lesson.check(f"by Keras {version}, the one here", version == keras.__version__)
 lesson.step(2, "The file that every version reads")
 
 # It holds arrays and no word on layers: nothing that another version could not know.
-# Keras 3.0 to 3.15 load it from each other, with Adam's state. Build the model there.
+# Keras 3.0 to 3.15 load it from each other, with Adam's state. (Nadam's has changed.)
 model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)

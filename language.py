@@ -280,4 +280,4 @@ def printed(text):
     return translate_output(text) if CHOSEN == "zh" else text
 
 
-CHOSEN = os.environ[VARIABLE] = choose(sys.argv, os.environ)
+CHOSEN = os.environ[VARIABLE] = os.environ["LANGUAGE"] = choose(sys.argv, os.environ)

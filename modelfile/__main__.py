@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 try:
-    from modelfile import older
+    from modelfile import keras_config, older
     from modelfile.description import printable
     from modelfile.reader import Reader
     from modelfile.sentences import (
@@ -63,7 +63,15 @@ def keras_version(text):
     if not found:
         sentence = say("must be a version such as 3.12, not {}", repr(text))
         raise argparse.ArgumentTypeError(translated(sentence))
-    return int(found[2]) if found[1] == "3" else KERAS_2
+    if found[1] == "2":
+        return KERAS_2
+    newest = max(older.table()["tested"])
+    if int(found[2]) > newest:
+        sentence = say(
+            "Keras 3.{} is not known here: the newest is 3.{}", found[2], newest
+        )
+        raise argparse.ArgumentTypeError(translated(sentence))
+    return int(found[2])
 
 
 def arguments():
@@ -239,9 +247,8 @@ def say_version(facts, args):
         ]
     if facts["needs_keras"] <= args.version:
         return True, [say("{} reads the file as it is.", name)]
-    command = (
-        f"python -m modelfile {args.file} --for 3.{args.version} --convert NEW.keras"
-    )
+    asked = keras_config.command(args.file)
+    command = f"{asked} --for 3.{args.version} --convert NEW.keras"
     return True, [
         say(
             "{} refuses the file as it is. Write one that it reads: {}",

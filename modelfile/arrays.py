@@ -35,12 +35,13 @@ def shape_text(shape):
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def check_values(about, arrays):
+def check_values(about, arrays, infinite=True):
     """Look for numbers that are NaN or infinite.
 
     Args:
         about: the Description, which gets a problem if there are any.
         arrays: list of Array.
+        infinite: whether an infinite number is a fault; in a mask, a constant, it is none.
     """
     left = VALUES_READ
     bad = []
@@ -57,7 +58,8 @@ def check_values(about, arrays):
                     )
                 )
                 return
-            if not np.isfinite(piece).all():
+            fault = ~np.isfinite(piece) if infinite else np.isnan(piece)
+            if fault.any():
                 bad.append(array.name)
                 break
     if bad:

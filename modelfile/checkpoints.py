@@ -22,6 +22,13 @@ NO_WEIGHTS = re.compile(
     r"(^|/)(_?optimizer|save_counter|keras_api|_?iterations?)(/(?!_trainable)|$)"
 )
 
+# What tf.train's optimizers of TensorFlow 1 add to the name of a variable.
+SLOT = re.compile(
+    r"/(Adam|Adam_1|Momentum|RMSProp|RMSProp_1|Adagrad|Adadelta|Adadelta_1|Ftrl|Ftrl_1"
+    r"|ExponentialMovingAverage)(_\d+)?$"
+)
+COUNTERS = re.compile(r"(^|/)(beta[12]_power|global_step)(_\d+)?$")
+
 
 def checkpoint(path, about):
     """A TensorFlow checkpoint: its prefix, one of its files, or its folder."""
@@ -44,6 +51,9 @@ def checkpoint(path, about):
     if variables is None:
         return True
     keys = list(variables)
+    if GRAPH_KEY not in keys:
+        say_tensorflow_1(about, prefix, variables)
+        return True
     old = any(".OPTIMIZER_SLOT" in key or "layer_with_weights-" in key for key in keys)
     writer = "Keras 2" if old else "TensorFlow 2"
     about.written_by.append(
@@ -206,3 +216,55 @@ def add_state(about, variables, optimizer):
             kc.say_state(about, optimizer, steps, has_state)
             return steps
     return None
+
+
+def say_tensorflow_1(about, prefix, variables):
+    """Describe a checkpoint that tf.train.Saver of TensorFlow 1 has written."""
+    about.kind = "checkpoint1"
+    about.what = say(
+        "A checkpoint of TensorFlow 1: the values of variables. The model itself, the "
+        "computation that they are for, is not in it."
+    )
+    about.written_by.append(
+        say(
+            "tf.train.Saver of TensorFlow 1; the file does not say which version, nor when."
+        )
+    )
+    rows, slots, steps = {}, 0, None
+    for name, array in variables.items():
+        if COUNTERS.search(name):
+            if "global_step" in name and array.values:
+                steps = int(array.values()[0])
+        elif SLOT.search(name):
+            slots += 1
+        else:
+            owner = name.rpartition("/")[0] or name
+            rows.setdefault(owner, []).append(array)
+    kc.add_layers(
+        about, [({"name": n, "kind": ""}, arrays) for n, arrays in rows.items()]
+    )
+    about.facts.update(steps=steps, optimizer_state=slots > 0)
+    if slots:
+        about.contents.append(
+            say("An optimizer's state: {} arrays, which are not counted above.", slots)
+        )
+    else:
+        about.contents.append(say("No optimizer's state."))
+    if steps is not None:
+        about.contents.append(say("The step counter, global_step: {}.", f"{steps:,}"))
+    about.needs.append(
+        say(
+            "Your program, to build the same model: its variables are given their values by "
+            "name, as below."
+        )
+    )
+    about.can += [
+        say("Predict, in a model that your program builds."),
+        say("Continue training with a fresh optimizer; its state can be read by name."),
+    ]
+    about.code = [
+        "import tensorflow as tf",
+        f"reader = tf.train.load_checkpoint({quoted(prefix)})",
+        "shapes = reader.get_variable_to_shape_map()",
+        "values = {name: reader.get_tensor(name) for name in shapes}",
+    ]

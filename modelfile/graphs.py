@@ -51,10 +51,10 @@ def saved_model(path, about):
     say_writer(about, graph, metadata, of_keras_3)
     if metadata is not None:
         say_metadata(about, metadata)
-    operations = [node.op for node in graph.graph_def.node]
+    nodes = list(graph.graph_def.node)
     for function in graph.graph_def.library.function:
-        operations += [node.op for node in function.node_def]
-    say_operations(about, operations)
+        nodes += function.node_def
+    say_operations(about, nodes)
     signature = say_signatures(about, graph)
     say_variables(about, path, has_optimizer=metadata is not None)
     about.needs.append(TRUST)
@@ -221,7 +221,7 @@ def frozen_graph(path, about):
         say("TensorFlow; the file does not say which version, nor when.")
     )
     about.contents.append(say("{} operations.", f"{len(graph.node):,}"))
-    say_operations(about, [node.op for node in graph.node])
+    say_operations(about, graph.node)
     variables = [
         node.name for node in graph.node if node.op in ("VariableV2", "VarHandleOp")
     ]
@@ -234,7 +234,7 @@ def frozen_graph(path, about):
     kc.add_layers(
         about, [({"name": one.name, "kind": "Const"}, [one]) for one in arrays]
     )
-    check_values(about, arrays)
+    check_values(about, arrays, infinite=False)
     about.needs.append(TRUST)
     about.can += [
         say("Predict."),
@@ -288,8 +288,12 @@ def constant(node):
     return array
 
 
-def say_operations(about, operations):
-    found = sorted(FILE_OPERATIONS & set(operations))
+def say_operations(about, nodes):
+    found = FILE_OPERATIONS & {node.op for node in nodes}
+    for node in nodes:
+        if node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file:"):
+            found.add("PrintV2")
+    found = sorted(found)
     about.facts["file_operations"] = found
     if found:
         about.problems.append(

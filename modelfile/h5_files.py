@@ -49,9 +49,8 @@ def h5_model(path, about):
         about.needs += kc.cautions(config)
         say_what_keras_3_can(about, path, config, own)
     else:
-        own = kc.add_needs(about, config)
         about.is_a("keras2.h5", say("A whole model of Keras 2 in an HDF5 file, .h5."))
-        say_what_keras_2_can(about, path, own, kc.input_shapes(config))
+        kc.say_keras_2(about, path, config)
     return True
 
 
@@ -109,32 +108,6 @@ def say_what_keras_3_can(about, path, config, own):
     ]
 
 
-def say_what_keras_2_can(about, path, own, shapes):
-    about.needs.append(
-        say(
-            "compile=False when it is loaded: Keras 3 does not understand how Keras 2 "
-            "wrote losses and optimizers."
-        )
-    )
-    about.can.append(
-        say(
-            "Predict, with the lines below. If they fail, --convert says what is in the "
-            "way."
-        )
-    )
-    if about.facts["optimizer_state"]:
-        about.can.append(
-            say(
-                "Continue training where it stopped, after it is converted: see the last line "
-                "below."
-            )
-        )
-    else:
-        about.can.append(say("Continue training, with a fresh optimizer."))
-    about.code = kc.load_lines(path, own, shapes, f"{trust(about)}, compile=False")
-    about.code += kc.convert_lines(path)
-
-
 def trust(about):
     return ", safe_mode=False" if about.facts.get("code_in_file") else ""
 
@@ -166,7 +139,9 @@ def h5_weights(path, about):
         say("Predict, in a model that your program builds."),
         say("Continue training, with a fresh optimizer."),
     ]
-    path = about.renamed(path, ".h5", ".weights.h5")
+    path = about.renamed(
+        path, ".hdf5" if path.suffix == ".hdf5" else ".h5", ".weights.h5"
+    )
     about.code = kc.weights_lines(path, build_optimizer=False)
     return True
 
@@ -214,6 +189,9 @@ def add_layers(about, group, arrays, layers):
     rows = {row["name"]: (row, []) for row in map(kc.layer_row, layers)}
     for name in hdf5.texts(group, "layer_names"):
         weights = hdf5.texts(group[name], "weight_names")
+        if not layers and len(weights) > 12:  # as transformers writes tf_model.h5
+            add_groups(rows, name, weights, arrays, f"{prefix}{name}/")
+            continue
         if name not in rows:
             rows[name] = ({"name": name, "kind": ""}, [])
             if layers and weights:
@@ -230,6 +208,16 @@ def add_layers(about, group, arrays, layers):
             else:
                 rows[name][1].append(array)
     kc.add_layers(about, list(rows.values()))
+
+
+def add_groups(rows, name, weights, arrays, prefix):
+    """Add a row for each group of arrays in what the file calls one layer."""
+    for weight in weights:
+        array = arrays.get(f"{prefix}{weight}")
+        owner = weight.rpartition("/")[0] or name
+        rows.setdefault(owner, ({"name": owner, "kind": ""}, []))
+        if array is not None:
+            rows[owner][1].append(array)
 
 
 def optimizer_in_h5(file, arrays):

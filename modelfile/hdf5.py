@@ -57,11 +57,8 @@ def arrays_in(file, about):
 
 
 def _array(path, dataset, about):
-    array = Array(path, dataset.shape or (), str(dataset.dtype))
-    size = array.size * dataset.dtype.itemsize
-    stored = dataset.id.get_storage_size()
-    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-    if dataset.external or dataset.is_virtual:
+    # First of all: to ask for the shape of a virtual one opens the other file.
+    if dataset.is_virtual or dataset.external:
         raise RefusedError(
             say(
                 "The values of {} are in another file, which is not opened. Keras writes no "
@@ -69,6 +66,10 @@ def _array(path, dataset, about):
                 shorten(path, 80),
             )
         )
+    array = Array(path, dataset.shape or (), str(dataset.dtype))
+    size = array.size * dataset.dtype.itemsize
+    stored = dataset.id.get_storage_size()
+    chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if size > 1000 * stored:
         about.refuse(
             say(

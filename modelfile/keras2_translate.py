@@ -438,15 +438,28 @@ OPERATIONS |= {
     f"math.reduce_{name}": _reduce(getattr(ops, name))
     for name in ("all", "any", "max", "mean", "min", "prod", "sum")
 }
-OPERATIONS |= {
-    f"{module}.{name}": getattr(ops, name)
-    for module, names in {
-        "math": "abs ceil cos erf exp floor log log1p round rsqrt sigmoid sign sin "
-        "softplus sqrt square tanh",
-        "nn": "elu relu relu6 selu sigmoid silu softplus softsign tanh",
-    }.items()
-    for name in names.split()
-}
+MATH = (
+    "abs",
+    "ceil",
+    "cos",
+    "erf",
+    "exp",
+    "floor",
+    "log",
+    "log1p",
+    "round",
+    "rsqrt",
+    "sigmoid",
+    "sign",
+    "sin",
+    "softplus",
+    "sqrt",
+    "square",
+    "tanh",
+)
+NN = "elu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "tanh"
+OPERATIONS |= {f"math.{name}": getattr(ops, name) for name in MATH}
+OPERATIONS |= {f"nn.{name}": getattr(ops, name) for name in NN}
 OPERATIONS |= {
     tensorflow: _of_two(function)
     for tensorflow, function in {

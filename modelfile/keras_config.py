@@ -4,6 +4,7 @@ import importlib.util
 import json
 import math
 import re
+import shlex
 from pathlib import Path
 
 from modelfile.arrays import shape_text
@@ -12,6 +13,7 @@ from modelfile.sentences import say
 
 # They draw random numbers, whose state no file of Keras has.
 RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
+NUMBERS = "float32", "float64", "int32", "int64", "uint8", "bool"
 OWN_CODE = "my_code"  # the name of the reader's own file in the lines to type
 
 
@@ -181,17 +183,21 @@ def say_state(about, optimizer, steps, state):
 
 
 def keras_names():
-    """Return the names of all layers, losses and so on that the installed Keras has.
+    """Return the names of all layers, losses and so on that Keras 3 and Keras 2 have.
 
     They are read from the text of its modules: to import Keras takes seconds.
     """
-    spec = importlib.util.find_spec("keras")
-    if spec is None:
-        return set()
     names = set()
-    for path in Path(spec.submodule_search_locations[0]).glob("*/**/__init__.py"):
-        if path.parent.name != "src":
-            names.update(re.findall(r"as (\w+)", path.read_text(encoding="utf-8")))
+    for package, files, pattern in [
+        ("keras", "*/**/__init__.py", r"as (\w+)"),
+        ("tf_keras", "*/__init__.py", r"import (\w+)"),
+    ]:
+        spec = importlib.util.find_spec(package)
+        if spec is None:
+            continue
+        for path in Path(spec.submodule_search_locations[0]).glob(files):
+            if path.parent.name != "src":
+                names.update(re.findall(pattern, path.read_text(encoding="utf-8")))
     return names
 
 
@@ -206,6 +212,9 @@ OTHER_NAMES = {
     "DTypePolicy",
 }
 OTHER_NAMES |= {"MeanMetricWrapper", "LossFunctionWrapper"}
+# Of Keras 2: calls of TensorFlow between layers, and what only a GPU had.
+OTHER_NAMES |= {"TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod"}
+OTHER_NAMES |= {"InstanceProperty", "TensorFlowOpLayer", "CuDNNGRU", "CuDNNLSTM"}
 OTHER_NAMES |= {"accuracy", "acc", "crossentropy", "ce"}
 OWN_PACKAGES = "keras", "builtins", "tf_keras", "tensorflow"
 
@@ -310,7 +319,18 @@ def add_needs(about, config):
             )
         )
     kinds = {part.get("class_name") for part in parts(config)}
-    if kinds & {"Lambda", "__lambda__"}:
+    functions = lambda_functions(config)
+    about.facts["lambda_functions"] = functions
+    named = [name for name in functions if name]
+    if named:
+        about.needs.append(
+            say(
+                "Trust: a Lambda layer calls the function {}, also in safe mode. A function of "
+                "Keras can write files (keras.visualization, keras.utils).",
+                some(named, 4),
+            )
+        )
+    if "__lambda__" in kinds or "" in functions:
         about.facts["code_in_file"] = True
         about.needs.append(
             say(
@@ -331,6 +351,38 @@ def add_needs(about, config):
     return own
 
 
+def lambda_functions(config):
+    """Return the names of the functions that Lambda layers call; "" for code in the file.
+
+    One with ">" in its name is the reader's own, and registered; any other is of Keras.
+    """
+    found = []
+    for part in parts(config):
+        inner = part.get("config")
+        if part.get("class_name") != "Lambda" or not isinstance(inner, dict):
+            continue
+        function = inner.get("function")
+        if isinstance(function, dict) and function.get("class_name") == "function":
+            found.append(shorten(function.get("config"), 60))
+        elif isinstance(function, str) and inner.get("function_type") == "function":
+            found.append(shorten(function, 60))
+        else:
+            found.append("")
+    return found
+
+
+def quantized(config):
+    """Return how layers are quantized, "int8" say; None if none is."""
+    for part in parts(config):
+        if part.get("class_name") in (
+            "QuantizedDTypePolicy",
+            "QuantizedFloat8DTypePolicy",
+        ):
+            inner = part.get("config")
+            return shorten(inner.get("mode") if isinstance(inner, dict) else "?", 20)
+    return None
+
+
 def random_layers(config):
     """Return the names of the layers that draw random numbers."""
     names = []
@@ -347,18 +399,23 @@ def random_layers(config):
 def input_shapes(model):
     """Return a list of (shape, dtype) for the inputs, or [] if they are not in the file.
 
-    The shape has a 1 for the batch, and 32 where any size will do.
+    They come in the order of `model.inputs`. The shape has a 1 for the batch, and where any
+    size will do 32, of images 224.
     """
-    found = []
+    found, names = [], []
     for layer in layers_of(model):
         config = layer.get("config")
         if not isinstance(config, dict):
             continue
         shape = config.get("batch_shape", config.get("batch_input_shape"))
         if layer.get("class_name") == "InputLayer" or (not found and shape):
+            names.append(config.get("name"))
             found.append((shape, config.get("dtype")))
         if model.get("class_name") == "Sequential":
             break
+    order = [name for name in input_names(model) if name in names]
+    if len(order) == len(names) > 1:
+        found = [found[names.index(name)] for name in order]
     if not found and isinstance(model.get("build_config"), dict):
         found.append((model["build_config"].get("input_shape"), None))
     result = []
@@ -367,21 +424,44 @@ def input_shapes(model):
         if not sizes or not all(n is None or type(n) is int for n in shape):
             return []
         full = [1 if shape[0] is None else shape[0]]
-        full += [32 if size is None else size for size in shape[1:]]
+        open_size = 224 if len(shape) == 4 else 32
+        full += [open_size if size is None else size for size in shape[1:]]
         if not 0 < math.prod(full) < 10_000_000:
             return []
-        kind = dtype if dtype in ("float32", "float64", "int32", "int64") else "float32"
+        kind = dtype if dtype in (*NUMBERS, "string") else "float32"
         result.append((shape_text(full), kind))
     return result
 
 
+def input_names(model):
+    """Return the names of a model's inputs in their order; [] if they are not in the file."""
+    config = model.get("config")
+    ends = config.get("input_layers") if isinstance(config, dict) else None
+    if isinstance(ends, dict):  # Keras sorts the names of a dict
+        ends = [ends[key] for key in sorted(ends)]
+    if not isinstance(ends, list) or not ends:
+        return []
+    if isinstance(ends[0], str):
+        ends = [ends]
+    return [end[0] for end in ends if isinstance(end, list) and end]
+
+
 def data_lines(shapes):
     """Return lines of Python that make a batch `x` of zeros with the right shapes."""
-    arrays = [f'np.zeros({shape}, "{dtype}")' for shape, dtype in shapes]
+    arrays = []
+    for shape, dtype in shapes:
+        if dtype == "string":
+            arrays.append(f'tf.fill({shape}, "text")')
+        else:
+            arrays.append(f'np.zeros({shape}, "{dtype}")')
     if not arrays:
         return []
     value = arrays[0] if len(arrays) == 1 else f"[{', '.join(arrays)}]"
-    return ["import numpy as np", f"x = {value}  # your data"]
+    texts = any(dtype == "string" for _, dtype in shapes)
+    imports = (
+        "import numpy as np; import tensorflow as tf" if texts else "import numpy as np"
+    )
+    return [imports, f"x = {value}  # your data"]
 
 
 def load_lines(path, own, shapes, more="", then=()):
@@ -397,17 +477,24 @@ def load_lines(path, own, shapes, more="", then=()):
     # The file may be somebody else's: what is no name in Python does not get into a line.
     own = [name for name in own if name.isidentifier() and name.isascii()]
     data = data_lines(shapes)
-    lines = ["import keras", *data[:1]]
-    arguments = more
-    if own:
-        entries = ", ".join(f'"{name}": {name}' for name in own)
-        lines.append(f"from {OWN_CODE} import {', '.join(own)}  # your own file")
-        lines.append(f"own = {{{entries}}}")
-        arguments += ", custom_objects=own"
+    lines = ["import keras", *data[:1], *own_lines(own)]
+    arguments = more + (", custom_objects=own" if own else "")
     if "safe_mode" in arguments:
         lines.append("# Only if you wrote the file yourself: this runs the code in it.")
     lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
     return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
+
+
+def own_lines(own):
+    """Return the lines that import the reader's own classes and put them into `own`."""
+    own = [name for name in own if name.isidentifier() and name.isascii()]
+    if not own:
+        return []
+    entries = ", ".join(f'"{name}": {name}' for name in own)
+    return [
+        f"from {OWN_CODE} import {', '.join(own)}  # your own file",
+        f"own = {{{entries}}}",
+    ]
 
 
 def weights_lines(path, build_optimizer):
@@ -420,8 +507,50 @@ def weights_lines(path, build_optimizer):
 
 def convert_lines(path):
     """Return a comment for a file that can continue training when it is converted."""
-    command = f"python -m modelfile {quoted(path)} --convert NEW.keras"
-    return ["# To continue training:", f"# {command}"]
+    return ["# To continue training:", f"# {command(path)} --convert NEW.keras"]
+
+
+def say_keras_2(about, path, config):
+    """Say what a whole model of Keras 2 needs and can, and which lines load it."""
+    own = add_needs(about, config)
+    about.needs.append(
+        say(
+            "The package tf_keras, which is Keras 2: Keras 3 loads only some of its files."
+        )
+    )
+    if about.facts.get("code_in_file"):
+        about.can.append(
+            say(
+                "Not be converted: tf_keras loads it, with safe_mode=False, if you trust it."
+            )
+        )
+        return
+    about.can.append(say("Predict, after it is converted: see the lines below."))
+    if about.facts.get("optimizer_state"):
+        about.can.append(
+            say("Continue training where it stopped, after it is converted.")
+        )
+    elif "optimizer" in about.facts:
+        about.can.append(say("Continue training, with a fresh optimizer."))
+    else:
+        about.can.append(say("Continue training, after model.compile(...)."))
+    objects = ", custom_objects=own, old_objects=old" if own else ""
+    data = data_lines(input_shapes(config))
+    lines = ["from modelfile import keras2", *data[:1], *own_lines(own)]
+    if own:
+        lines.append("old = {...}  # the same classes for tf_keras")
+    lines.append(f"model = keras2.convert({quoted(path)}{objects})")
+    lines += [*data[1:], "predictions = model.predict(x)"] if data else []
+    about.code = [
+        *lines,
+        "# Or, to have a file of Keras 3:",
+        f"# {command(path)} --convert NEW.keras",
+    ]
+
+
+def command(path):
+    """Return the shell command that asks about a file."""
+    return f"python -m modelfile {shlex.quote(Path(path).as_posix())}"
 
 
 def build_lines():

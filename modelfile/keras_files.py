@@ -29,8 +29,14 @@ def keras_file(path, about):
         config = read_parts(archive, about)
     path = about.renamed(path, ".keras")
     if about.facts.get("keras_version", "").startswith("2."):
-        say_what_keras_2_files_can(about, path)
-        return True
+        say_what_keras_2_files_can(about, path, config)
+    else:
+        say_use(about, path, config)
+    return True
+
+
+def say_use(about, path, config):
+    """Say what a whole model of Keras 3 needs, and what it can."""
     own = kc.add_needs(about, config)
     cautions = kc.cautions(config)
     about.needs += cautions
@@ -43,7 +49,6 @@ def keras_file(path, about):
             say("The policy mixed_float16, or its optimizer's state is skipped.")
         )
         about.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
-    return True
 
 
 def read_parts(archive, about):
@@ -59,7 +64,7 @@ def read_parts(archive, about):
         )
     names = archive.namelist()
     if "training.json" in names:
-        about.facts["resumable_py"] = True
+        about.facts["resumable"] = True
         about.contents.append(
             say("Written by resumable.py, to resume the training exactly.")
         )
@@ -74,11 +79,17 @@ def read_parts(archive, about):
         about.facts["optimizer_state"] = None
         return config
     with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-        arrays = hdf5.arrays_in(file, about)
-        kc.add_layers(about, rows_of_weights(file, arrays, config, about))
-        kc.add_training(about, training, *optimizer_in_weights(file, arrays))
-        check_values(about, list(arrays.values()))
+        say_weights(about, file, config)
     return config
+
+
+def say_weights(about, file, config):
+    """Say what is in the weights of a whole model, and how it was compiled."""
+    arrays = hdf5.arrays_in(file, about)
+    kc.add_layers(about, rows_of_weights(file, arrays, config, about))
+    training = config.get("compile_config")
+    kc.add_training(about, training, *optimizer_in_weights(file, arrays))
+    check_values(about, list(arrays.values()))
 
 
 def say_writer(about, metadata):
@@ -111,26 +122,25 @@ def has_readable_weights(archive, about):
     return True
 
 
-def say_what_keras_2_files_can(about, path):
+def say_what_keras_2_files_can(about, path, config):
     about.is_a("keras2.keras", say("A whole model in a .keras file of Keras 2."))
-    about.needs.append(
-        say(
-            "Your program, to build the same model: Keras 3 refuses most .keras files of "
-            "Keras 2, and load_weights takes the weights out of them."
-        )
-    )
-    about.can += [
-        say("Predict, in a model that your program builds."),
-        say("Continue training, with a fresh optimizer."),
-    ]
-    about.code = kc.weights_lines(path, build_optimizer=False)
+    kc.say_keras_2(about, path, config)
 
 
 def say_what_models_can(about, config, cautions):
     unsafe = about.facts.get("code_in_file")
     about.can.append(say("Predict, if you trust it.") if unsafe else say("Predict."))
     random = kc.random_layers(config)
-    if about.facts.get("resumable_py"):
+    if kc.quantized(config):
+        about.can.append(
+            say(
+                "Not continue training: its layers are quantized ({}), and Keras trains no such "
+                "weights. The optimizer's state is skipped.",
+                kc.quantized(config),
+            )
+        )
+        return
+    if about.facts.get("resumable"):
         about.can.append(
             say(
                 "Continue training to the last bit, by resumable.fit in the program that wrote "
@@ -263,11 +273,37 @@ def sharded_weights(path, about):
         about.refuse(
             say("Not beside it: {}. All files belong together.", some(missing))
         )
+    else:
+        say_shards(about, path.parent, parts, files)
     about.needs.append(
         say("Your program, to build the same model; all files in one folder.")
     )
     say_what_weights_can(about, path, "/optimizer/vars" in parts)
     return True
+
+
+def say_shards(about, folder, parts, files):
+    """Look into each of several files of weights, for what should be there."""
+    rows, there, arrays = [], set(), []
+    for name in files:
+        try:
+            with h5py.File(folder / name) as file:
+                inside = hdf5.arrays_in(file, about)
+                rows += rows_by_group(file, inside)
+                check_values(about, list(inside.values()))
+        except OSError:
+            about.refuse(say("Damaged: {} cannot be read. Take another copy.", name))
+            return
+        arrays += inside.values()
+        there |= {(f"/{key.rpartition('/')[0]}", name) for key in inside}
+    kc.add_layers(about, rows)
+    lost = [
+        group
+        for group, names in parts.items()
+        if not any((group, name) in there for name in names)
+    ]
+    if lost:
+        about.refuse(say("Arrays are missing in them: {}.", some(lost, 4)))
 
 
 def say_what_weights_can(about, path, has_optimizer):

@@ -9,13 +9,16 @@ has each of them in Chinese.
 from pathlib import Path
 
 from modelfile import (
+    architectures,
     checkpoints,
+    folders,
     graphs,
     h5_files,
     keras_files,
     litert,
     not_models,
     other_files,
+    tensorflow1,
     tensorflow_js,
     zips,
 )
@@ -27,6 +30,7 @@ KINDS_OF_FILES = [
     not_models.empty_file,
     not_models.web_page,
     not_models.git_lfs_pointer,
+    not_models.copied_as_text,
     keras_files.keras_file,
     keras_files.sharded_weights,
     keras_files.weights_file,
@@ -35,9 +39,14 @@ KINDS_OF_FILES = [
     h5_files.other_hdf5,
     graphs.saved_model,
     checkpoints.checkpoint,
+    tensorflow1.checkpoint_in_one_file,
+    tensorflow1.graph_beside_checkpoint,
+    tensorflow1.graph_as_text,
     graphs.frozen_graph,
     litert.litert,
     tensorflow_js.tensorflow_js,
+    architectures.architecture,
+    other_files.safetensors,
     other_files.onnx_file,
     other_files.numpy_arrays,
     other_files.numpy_array,
@@ -48,6 +57,9 @@ KINDS_OF_FILES = [
     not_models.unknown_file,
 ]
 KINDS_OF_FOLDERS = [
+    folders.orbax_checkpoint,
+    folders.keras_hub_preset,
+    folders.unpacked_keras,
     graphs.saved_model,
     checkpoints.checkpoint,
     tensorflow_js.tensorflow_js,

@@ -55,7 +55,7 @@ def litert(path, about):
     say_operations(about, model, graph, schema)
     arrays = constants(model, graph, dtypes, about)
     kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
-    check_values(about, arrays)
+    check_values(about, arrays, infinite=False)
     about.needs.append(say("The package ai-edge-litert; no TensorFlow."))
     about.can += [
         say("Predict."),
@@ -124,7 +124,9 @@ def constants(model, graph, dtypes, about):
         dtype = dtypes.get(tensor.Type(), "?")
         name = (tensor.Name() or b"").decode("utf-8", "replace")
         array = Array(name, sizes(tensor), dtype)
-        if array.size * BYTES.get(dtype, 0) not in (0, length):
+        if tensor.Sparsity() is not None:
+            pass  # only the numbers that are not zero are there
+        elif array.size * BYTES.get(dtype, 0) not in (0, length):
             about.refuse(
                 say("{} has not as many values as its shape says.", shorten(name, 60))
             )

@@ -18,6 +18,9 @@ MODEL_NAMES = (
     ".pb",
     ".npz",
     "model.json",
+    ".zip",
+    ".safetensors",
+    ".weights.json",
 )
 MEMBERS = 10_000
 
@@ -49,6 +52,22 @@ def web_page(path, about):
     return True
 
 
+def copied_as_text(path, about):
+    """An HDF5 file in which a program for texts has changed the ends of lines."""
+    start = head(path)[:8]
+    if not start.startswith(b"\x89HDF") or start == b"\x89HDF\r\n\x1a\n":
+        return False
+    about.is_not_a_model(
+        "text_transfer",
+        say("An HDF5 file, .h5 say, that was copied as a text."),
+        say(
+            "Damaged: the ends of lines, which it does not have, were changed on the way. Copy "
+            "it again as a binary file (FTP: binary; Git: *.h5 binary in .gitattributes)."
+        ),
+    )
+    return True
+
+
 def git_lfs_pointer(path, about):
     start = head(path)
     if not start.startswith(b"version https://git-lfs.github.com/spec/"):
@@ -71,8 +90,19 @@ def pytorch_file(path, about):
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
-        if not any(name.endswith("data.pkl") for name in archive.namelist()):
-            return False
+        names = archive.namelist()
+    if not any(name.endswith("data.pkl") for name in names):
+        return False
+    if any("/code/" in name for name in names):
+        about.is_not_a_model(
+            "torchscript",
+            say("A program of PyTorch (TorchScript), not of TensorFlow or Keras."),
+            say(
+                "Load it with PyTorch: torch.jit.load(path), only from somebody you trust: the "
+                "program in it is run when it is called. It was not opened here."
+            ),
+        )
+        return True
     about.is_not_a_model(
         "pytorch",
         say("A file of PyTorch, not of TensorFlow or Keras."),
@@ -148,6 +178,19 @@ def tar_archive(path, about):
 
 
 def _say_what_is_inside(about, names):
+    # macOS puts such files beside those that were packed.
+    names = [n for n in names if not n.startswith("__MACOSX/") and ".DS_Store" not in n]
+    inner = [name for name in names if name.endswith("config.json")]
+    folder = inner[0].removesuffix("config.json") if inner else None
+    if folder and f"{folder}model.weights.h5" in names:
+        about.refuse(
+            say(
+                "A .keras file was unpacked, and packed again with its folder: unpack it, then "
+                "ask about the folder {}.",
+                shorten(folder, 60),
+            )
+        )
+        return
     models = [name for name in names if name.lower().endswith(MODEL_NAMES)]
     if models:
         about.refuse(

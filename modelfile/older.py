@@ -1,27 +1,32 @@
 """Which versions of Keras 3 refuse a `.keras` file, and one that an older version reads.
 
 Newer versions write more arguments of a layer, and older ones refuse what they do not know,
-also where the value changes nothing. Lesson 7 shows it; experiments/versions.py tries it.
+also where the value changes nothing. keras_arguments.json has what is new in which version:
+experiments/keras_arguments.py finds it in the versions themselves.
 """
 
+import functools
 import json
 import zipfile
+from pathlib import Path
 
 from modelfile.keras_config import parts
 from modelfile.sentences import say
 
-# Arguments, their value that means "as before", and the version that brought them.
-NEWS = [
-    ("quantization_config", None, 13),
-    ("optional", False, 13),
-    ("renorm", False, 14),
-    ("renorm_clipping", None, 14),
-    ("renorm_momentum", 0.99, 14),
-    ("input_axes", None, 15),
-    ("output_axes", None, 15),
-]
+TABLE = Path(__file__).resolve().parent / "keras_arguments.json"
 ENDS = ["input_layers", "output_layers"]  # of a functional model
-ENDS_SINCE = 11  # the only input or output: before, it stood in a list
+ENDS_SINCE = 4  # the only input or output: before, it stood in a list
+OLD_NAMES = {
+    "Orthogonal": (4, "OrthogonalInitializer")
+}  # since which version it has its name
+# An optimizer that keeps other variables since a version: neither side loads them.
+STATE_SINCE = {"Nadam": 10}
+
+
+@functools.cache
+def table():
+    """Return dict with `tested`, minor versions of Keras 3, and `classes`."""
+    return json.loads(TABLE.read_text(encoding="utf-8"))
 
 
 def say_versions(about, config):
@@ -32,10 +37,9 @@ def say_versions(about, config):
     if oldest:
         about.needs.append(
             say(
-                "Keras 3.{} or newer. Keras 3.{}, older ones and Keras 2 refuse the file as "
-                "it is. (--for 3.12 --convert NEW.keras writes one for 3.12.)",
+                "Keras 3.{} or newer. Older ones and Keras 2 refuse the file as it is. (--for "
+                "3.12 --convert NEW.keras writes one for 3.12.)",
                 oldest,
-                oldest - 1,
             )
         )
     else:
@@ -46,22 +50,35 @@ def needs_version(config):
     """Return the version that a configuration takes: 15 for Keras 3.15; 0 for any."""
     found = [0]
     for part in parts(config):
-        inner = _of_keras(part)
-        found += [since for name, _, since in NEWS if name in inner]
+        inner, news = _of_keras(part)
+        found.append(news.get("", 0))
+        found += [new[0] for key, new in news.items() if key and key in inner]
         if any(_is_flat(inner.get(name)) for name in ENDS):
             found.append(ENDS_SINCE)
     return max(found)
 
 
 def new_settings(config):
-    """Return a dict from "argument=value", where it is not as before, to its version."""
+    """Return a dict from what an older version cannot have to the version that brought it."""
     found = {}
     for part in parts(config):
-        inner = _of_keras(part)
-        for name, default, since in NEWS:
-            if inner.get(name, default) != default:
-                found[f"{name}={inner[name]}"] = since
+        inner, news = _of_keras(part)
+        name = part.get("class_name")
+        if "" in news:
+            found[str(name)] = news[""]
+        for key, new in news.items():
+            if key and not _is_default(key, inner.get(key, new[1]), new[1]):
+                found[f"{name} {key}={inner[key]}"] = new[0]
+        if part.get("class_name") in STATE_SINCE and "learning_rate" in inner:
+            found[f"{name}'s variables"] = STATE_SINCE[name]
     return found
+
+
+def _is_default(key, value, default):
+    """Return whether a value changes nothing, where an older version does not have it."""
+    if default is None and key == "data_format":
+        return value in (None, "channels_last")
+    return value == default or not (value or default)
 
 
 def obstacles(settings, version):
@@ -84,10 +101,13 @@ def write(file, new_file, version):
             say("Keras 3.{} does not know {}.", version, ", ".join(unknown))
         )
     for part in parts(config):
-        inner = _of_keras(part)
-        for name, _, since in NEWS:
-            if since > version:
-                inner.pop(name, None)
+        inner, news = _of_keras(part)
+        for key, new in news.items():
+            if key and new[0] > version:
+                inner.pop(key, None)
+        since, old_name = OLD_NAMES.get(part.get("class_name"), (0, None))
+        if version < since and str(part.get("module")).startswith("keras"):
+            part["class_name"] = old_name
         for name in ENDS:
             if version < ENDS_SINCE and _is_flat(inner.get(name)):
                 inner[name] = [inner[name]]
@@ -98,10 +118,11 @@ def write(file, new_file, version):
 
 
 def _of_keras(part):
-    """Return the arguments of a layer and the like of Keras; {} for anything else."""
+    """Return the arguments of a class of Keras, and what is new of them; {} for another."""
     inner = part.get("config")
-    known = isinstance(inner, dict) and "keras." in str(part.get("module"))
-    return inner if known else {}
+    if isinstance(inner, dict) and str(part.get("module")).startswith("keras"):
+        return inner, table()["classes"].get(part.get("class_name"), {})
+    return {}, {}
 
 
 def _is_flat(ends):

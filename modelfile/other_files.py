@@ -13,7 +13,7 @@ from modelfile.sentences import say
 
 import numpy as np
 
-MOST = 500_000_000  # bytes that are read at once
+MOST = 200_000_000  # bytes that are read at once, and are in memory three times
 COUNT = 100_000  # arrays
 
 
@@ -30,9 +30,11 @@ def onnx_file(path, about):
         )
         return True
     if path.stat().st_size > MOST:
-        raise zips.RefusedError(
-            say("It is larger than {} bytes: not read.", f"{MOST:,}")
+        about.problems.append(
+            say("Not looked at: it is larger than {} bytes.", f"{MOST:,}")
         )
+        about.code = onnx_start(path)
+        return True
     model = onnx.load(path, load_external_data=False)
     if not model.graph.node:
         raise ValueError(say("it has no operations"))
@@ -44,9 +46,9 @@ def onnx_file(path, about):
     about.contents.append(
         say("{} operations: {}.", f"{len(names):,}", some(dict.fromkeys(names), 8))
     )
-    arrays = [onnx_array(onnx, tensor) for tensor in model.graph.initializer]
+    arrays = [onnx_array(onnx, t, path, about) for t in model.graph.initializer]
     kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
-    check_values(about, arrays)
+    check_values(about, arrays, infinite=False)
     outside = {
         entry.value
         for tensor in model.graph.initializer
@@ -76,20 +78,61 @@ def onnx_file(path, about):
     return True
 
 
-def onnx_array(onnx, tensor):
+def onnx_array(onnx, tensor, path, about):
     dtype = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
     dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
     array = Array(tensor.name, tuple(tensor.dims), dtype)
-    if dtype == "float32" and tensor.raw_data:
+    if tensor.external_data:
+        array.values = onnx_outside(tensor, array, path, about)
+    elif dtype == "float32" and tensor.raw_data:
         array.values = lambda: [np.frombuffer(tensor.raw_data, "<f4")]
     return array
 
 
-def onnx_lines(path, model):
-    lines = [
+def onnx_outside(tensor, array, path, about):
+    """Return what reads values that are in another file; None if they are not there."""
+    where = {entry.key: entry.value for entry in tensor.external_data}
+    file = path.parent / Path(where.get("location", "")).name
+    start, length = int(where.get("offset", 0)), int(where.get("length", 0))
+    wanted = length or array.size * {"float32": 4, "float64": 8, "int64": 8}.get(
+        array.dtype, 0
+    )
+    if not file.is_file():
+        return None
+    if file.stat().st_size < start + wanted:
+        about.refuse(
+            say(
+                "Its weights are cut: {} has {} bytes, and {} ends at {}.",
+                shorten(file.name, 60),
+                f"{file.stat().st_size:,}",
+                shorten(array.name, 60),
+                f"{start + wanted:,}",
+            )
+        )
+        return None
+    if array.dtype != "float32":
+        return None
+
+    def values():
+        with open(file, "rb") as opened:
+            opened.seek(start)
+            left = array.size * 4
+            while left > 0 and (piece := opened.read(min(left, PIECE))):
+                left -= len(piece)
+                yield np.frombuffer(piece, "<f4")
+
+    return values
+
+
+def onnx_start(path):
+    return [
         "import onnxruntime",
         f"session = onnxruntime.InferenceSession({quoted(path)})",
     ]
+
+
+def onnx_lines(path, model):
+    lines = onnx_start(path)
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in constants]
     if len(inputs) != 1:
@@ -107,6 +150,90 @@ def onnx_lines(path, model):
         "name = session.get_inputs()[0].name",
         "predictions = session.run(None, {name: x})[0]",
     ]
+
+
+SAFE_TYPES = {
+    "F64": ("<f8", 8),
+    "F32": ("<f4", 4),
+    "F16": ("<f2", 2),
+    "BF16": (None, 2),
+}
+SAFE_TYPES |= {"I64": (None, 8), "I32": (None, 4), "I16": (None, 2), "I8": (None, 1)}
+SAFE_TYPES |= {"U8": (None, 1), "BOOL": (None, 1), "U16": (None, 2), "U32": (None, 4)}
+SAFE_NAMES = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
+
+
+def safetensors(path, about):
+    """A `.safetensors` file: a length, a JSON text, and the bytes of the arrays."""
+    start = head(path)
+    length = int.from_bytes(start[:8], "little")
+    if start[8:9] != b"{" or not 2 <= length <= 100_000_000:
+        return False
+    about.is_a(
+        "safetensors",
+        say(
+            "Arrays in a .safetensors file: the weights of a model. The model, its layers and "
+            "how they are connected, is not in it."
+        ),
+    )
+    size = path.stat().st_size
+    if size < 8 + length:
+        about.refuse(say("It was cut: its end is missing. Copy or download it again."))
+        return True
+    with open(path, "rb") as file:
+        header = kc.parse(file.read(8 + length)[8:])
+    made = header.pop("__metadata__", {}).get("format", "")
+    made = {"pt": "PyTorch", "tf": "TensorFlow", "np": "NumPy"}.get(made, made)
+    if made:
+        about.written_by.append(say("{}; it does not say when.", shorten(made, 40)))
+    arrays = [safe_array(path, name, one, length) for name, one in header.items()]
+    ends = [int(one["data_offsets"][1]) for one in header.values()]
+    wanted = 8 + length + max(ends, default=0)
+    if size != wanted:
+        about.refuse(
+            say(
+                "Its arrays should end at {} bytes, and {} are there: the file was cut, or is "
+                "not complete.",
+                f"{wanted:,}",
+                f"{size:,}",
+            )
+        )
+    kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
+    if about.usable:
+        check_values(about, arrays, infinite=False)
+    about.needs.append(
+        say(
+            "The package safetensors (pip install), and a program that builds the model."
+        )
+    )
+    about.can.append(say("Give back its arrays."))
+    about.code = [
+        "from safetensors.numpy import load_file",
+        f"arrays = load_file({quoted(path)})",
+    ]
+    return True
+
+
+def safe_array(path, name, one, length):
+    """Return an Array; ValueError if its bytes are not as many as its shape says."""
+    stored, width = SAFE_TYPES.get(one["dtype"], (None, 0))
+    kind = one["dtype"].rstrip("0123456789")
+    dtype = one["dtype"].replace(kind, SAFE_NAMES.get(kind, kind.lower()))
+    array = Array(str(name), tuple(int(n) for n in one["shape"]), dtype)
+    start, end = (int(n) for n in one["data_offsets"])
+    if width and array.size * width != end - start:
+        raise ValueError(say("{} has the shape {}, and no values", name, array))
+
+    def values():
+        with open(path, "rb") as file:
+            file.seek(8 + length + start)
+            left = end - start
+            while left > 0 and (piece := file.read(min(left, PIECE))):
+                left -= len(piece)
+                yield np.frombuffer(piece, stored)
+
+    array.values = values if stored else None
+    return array
 
 
 def numpy_arrays(path, about):

@@ -26,9 +26,16 @@ def tensorflow_js(path, about):
             say("It is a JSON text, and too large for a model: not read.")
         )
     text = file.read_text(encoding="utf-8")
-    if '"weightsManifest"' not in text and '"modelTopology"' not in text:
+    is_list = text.lstrip().startswith("[") and '"paths"' in text
+    if (
+        not is_list
+        and '"weightsManifest"' not in text
+        and '"modelTopology"' not in text
+    ):
         return False
     about.path = file.as_posix()
+    if text.lstrip().startswith("["):
+        return weights_manifest(file, kc.parse(text), about)
     about.is_a("tfjs", say("A model for TensorFlow.js, which runs in a browser."))
     described = kc.parse(text)
     topology = described["modelTopology"]
@@ -59,6 +66,23 @@ def tensorflow_js(path, about):
     return True
 
 
+def weights_manifest(file, groups, about):
+    """The list of weights that older converters wrote beside a graph or a model."""
+    about.is_a(
+        "tfjs.weights",
+        say(
+            "The list of the weights of a TensorFlow.js model. The model is not in it."
+        ),
+    )
+    arrays = []
+    for group in groups:
+        arrays += arrays_of(group, file.parent, about)
+    kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
+    check_values(about, arrays, infinite=False)
+    about.needs.append(say("The model beside it: a model.json, or a .pb file."))
+    return True
+
+
 def json_file(path):
     """Return the JSON file that a path stands for; None if there is none."""
     if path.is_dir():
@@ -71,7 +95,7 @@ def json_file(path):
         ):
             return None
         path = beside
-    is_json = path.is_file() and head(path).lstrip().startswith(b"{")
+    is_json = path.is_file() and head(path).lstrip().startswith((b"{", b"["))
     return path if is_json else None
 
 
@@ -137,6 +161,10 @@ def arrays_of(group, folder, about):
         array = Array(
             str(weight["name"]), tuple(int(n) for n in weight["shape"]), dtype
         )
+        if dtype == "string":
+            end = end_of_strings(files, missing, end, array.size)
+            arrays.append(array)
+            continue
         if dtype == stored == "float32" and len(files) == 1 and not missing:
             array.values = pieces(files[0], end, array.size)
         end += array.size * BYTES.get(stored, 0)
@@ -147,7 +175,8 @@ def arrays_of(group, folder, about):
         )
         return arrays
     size = sum(file.stat().st_size for file in files)
-    known = all(array.dtype in BYTES for array in arrays)
+    known = all(array.dtype in BYTES or array.dtype == "string" for array in arrays)
+    known &= len(files) == 1 or all(array.dtype in BYTES for array in arrays)
     if known and size != end:
         about.refuse(
             say(
@@ -160,6 +189,20 @@ def arrays_of(group, folder, about):
         for array in arrays:
             array.values = None
     return arrays
+
+
+def end_of_strings(files, missing, start, count):
+    """Return where `count` strings end that begin at a byte: each has its length before it."""
+    if missing or len(files) != 1:
+        return start
+    with open(files[0], "rb") as opened:
+        for _ in range(count):
+            opened.seek(start)
+            length = opened.read(4)
+            if len(length) < 4:
+                break
+            start += 4 + int.from_bytes(length, "little")
+    return start
 
 
 def pieces(file, start, count):

@@ -30,6 +30,10 @@ def opened(path):
                     f"{name[:80]!r}",
                 )
             )
+    if any(member.header_offset < 0 for member in archive.infolist()):
+        raise RefusedError(
+            say("Its beginning is missing: only the end is there. Take another copy.")
+        )
     total = sum(member.file_size for member in archive.infolist())
     size = path.stat().st_size
     if total > MANY and total > 50 * size:

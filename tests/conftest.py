@@ -249,6 +249,8 @@ def numbers(pattern, text):
 
 # What Keras and TensorFlow say, and code: it stays English.
 OTHERS_SAY = [
+    # Lesson 6 runs modelfile, which speaks for itself: test_modelfile_chinese.py.
+    r"(?ms)^datasets/keras2/functional/model\.h5\n.*?3,750\D?$",
     r"(?m)^[ |]* (error|warns)  .*\n(?:[ |]* {10}.*\n)*",
     r"(?m)^   > .*$",
     r"(?m)\b\w+Error: .*$",

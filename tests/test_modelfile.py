@@ -14,7 +14,7 @@ from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import models
-from experiments import formats, report
+from experiments import formats
 from modelfile import __main__ as command_line
 from modelfile import convert, keras_config, older, reader
 from modelfile.description import literal, printable
@@ -963,7 +963,7 @@ def test_a_file_is_converted_and_predicts_and_trains_as_before(
     about = said(path)
     new = tmp_path / "new.keras"
     sentences = convert.convert(about["path"], about["kind"], new)
-    assert "loaded again" in sentences[1]
+    assert any("loaded again" in sentence for sentence in sentences)
     assert [file.name for file in tmp_path.iterdir()] == ["new.keras"]
     old = typed(about)
     model = keras.models.load_model(new)
@@ -1035,25 +1035,24 @@ def test_a_file_with_own_classes_is_written_for_an_older_version_without_them(tm
     assert typed(about, Twice=Twice)["model"].optimizer.iterations == 1
 
 
-def test_a_file_for_the_oldest_version_is_the_one_of_lesson_7(files, tmp_path):
-    write = report.taught("07_older_keras.py")["write_for_older_keras"]
+def test_a_file_for_the_oldest_version_has_nothing_that_it_does_not_know(
+    files, tmp_path
+):
     functional = models.compile(models.functional(2))
     functional.save(tmp_path / "functional.keras")
     for path in files[0] / "model.keras", tmp_path / "functional.keras":
-        write(path, tmp_path / "lesson.keras")
-        older.write(path, tmp_path / "ours.keras", 0)
-        contents = []
-        for name in "lesson.keras", "ours.keras":
-            with zipfile.ZipFile(tmp_path / name) as archive:
-                contents.append(
-                    {part: archive.read(part) for part in archive.namelist()}
-                )
-        assert contents[0] == contents[1]
+        older.write(path, tmp_path / "old.keras", 0)
+        about = said(tmp_path / "old.keras")
+        assert about["facts"]["needs_keras"] == 0
+        assert_same(
+            keras.models.load_model(tmp_path / "old.keras").get_weights(),
+            keras.models.load_model(path).get_weights(),
+        )
 
 
 def test_which_versions_refuse_a_file_is_said(files, tmp_path):
     path = files[0] / "model.keras"
-    assert "Keras 3.14, older ones and Keras 2 refuse" in said(path)["needs"][0]
+    assert "Keras 3.15 or newer" in said(path)["needs"][0]
     finished = call(path, "--for", "3.12")
     assert finished.returncode == 0
     assert "Keras 3.12 refuses the file as it is" in finished.stdout

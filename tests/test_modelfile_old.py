@@ -1,0 +1,128 @@
+"""modelfile.keras2 on files of Keras 2.2 to 2.15 that this project did not make itself."""
+
+from pathlib import Path
+
+import lesson  # noqa: F401  starts TensorFlow quietly
+from modelfile import convert, keras2
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+
+OLD = Path(__file__).resolve().parent / "old_files"
+FILES = {
+    "k224_rnn.h5": 0,  # this version did not count the steps of RMSprop
+    "k224_seq.h5": 12,
+    "k231_fun.h5": 12,
+    "t215_cnn.keras": 2,
+    "t215_ops.h5": 4,
+    "tf21_cnn.h5": 6,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_old_file_predicts_as_its_version_did_and_trains_as_keras_2_does(name):
+    model, proven = keras2.convert_and_prove(OLD / name)
+    with np.load(OLD / f"{name.partition('.')[0]}.truth.npz") as truth:
+        predictions = model.predict(truth["x0"], verbose=0)
+        np.testing.assert_allclose(predictions, truth["y"], atol=1e-6)
+    assert model.optimizer.iterations == FILES[name]
+    assert proven[0].startswith("Both predict the same for 6 inputs")
+    assert proven[1].startswith("Both train three batches the same")
+    state = model.optimizer.variables[2:]
+    assert not state or any(np.any(variable) for variable in state)
+
+
+def test_a_saved_model_with_a_depthwise_layer_is_converted(tmp_path):
+    new = tmp_path / "new.keras"
+    sentences = convert.convert(OLD / "smd_dw", "keras2.savedmodel", new)
+    assert sentences[1].startswith("Both predict the same")
+    assert keras.models.load_model(new).layers[1].name == "depthwise_conv2d"
+
+
+def test_an_architecture_and_its_weights_become_a_model(tmp_path):
+    path = OLD / "t215_seq.json"
+    with pytest.raises(ValueError, match=r"has no weights\. Give their file, too"):
+        keras2.convert(path)
+    old = tf_keras.models.model_from_json(path.read_text(encoding="utf-8"))
+    old.save_weights(tmp_path / "weights.h5")
+    model = keras2.convert(path, weights=tmp_path / "weights.h5")
+    x = np.ones((2, 8), "float32")
+    np.testing.assert_allclose(model(x), old(x), atol=1e-6)
+
+
+# What converts otherwise is refused, and the layer is named
+
+
+def save(model, path, optimizer="adam", steps=1):
+    model.compile(optimizer, "mse")
+    shape = [(2, *tensor.shape[1:]) for tensor in model.inputs]
+    x = np.random.default_rng(1).random(shape[0], "float32")
+    for _ in range(steps):
+        model.train_on_batch(x, np.ones_like(model.predict(x, verbose=0)))
+    model.save(path)
+
+
+def test_a_mask_that_keras_3_merges_otherwise_is_refused(tmp_path):
+    layers = tf_keras.layers
+    inputs = tf_keras.Input((8, 3))
+    joined = layers.Add()([layers.Masking()(inputs), layers.Dense(3)(inputs)])
+    model = tf_keras.Model(inputs, layers.LSTM(4, name="memory")(joined))
+    save(model, tmp_path / "old.h5")
+    with pytest.raises(
+        ValueError, match=r"the first layer that differs is memory \(LSTM"
+    ):
+        keras2.convert(tmp_path / "old.h5")
+
+
+def test_an_optimizer_that_takes_other_steps_is_refused_with_a_remedy(tmp_path):
+    layers = tf_keras.layers
+    model = tf_keras.Sequential(
+        [layers.Dense(3, "tanh", input_shape=(6,)), layers.Dense(1)]
+    )
+    save(model, tmp_path / "old.h5", tf_keras.optimizers.Nadam(), steps=3)
+    with pytest.raises(ValueError, match=r"Nadam, it trains otherwise.*--no-training"):
+        keras2.convert(tmp_path / "old.h5")
+    model = keras2.convert(tmp_path / "old.h5", training=False)
+    assert getattr(model, "optimizer", None) is None
+
+
+def test_the_old_hard_sigmoid_is_the_old_one_and_the_new_file_has_it(tmp_path):
+    layers = tf_keras.layers
+    recurrent = layers.GRU(3, recurrent_activation="hard_sigmoid", input_shape=(5, 2))
+    model = tf_keras.Sequential([recurrent, layers.Dense(2, "hard_sigmoid")])
+    save(model, tmp_path / "old.h5")
+    new = tmp_path / "new.keras"
+    sentences = convert.convert(tmp_path / "old.h5", "keras2.h5", new)
+    assert any(sentence.startswith("Both train") for sentence in sentences)
+    x = 3 * np.random.default_rng(2).normal(size=(4, 5, 2)).astype("float32")
+    np.testing.assert_allclose(keras.models.load_model(new)(x), model(x), atol=1e-6)
+
+
+def test_code_in_an_old_file_is_not_run(tmp_path):
+    marker = str(tmp_path / "ran")
+    layer = tf_keras.layers.Lambda(lambda x: (open(marker, "w").close(), x)[1])
+    model = tf_keras.Sequential([tf_keras.layers.Dense(2, input_shape=(2,)), layer])
+    for name in "old.h5", "old.keras", "old":
+        model.save(tmp_path / name)
+    Path(marker).unlink()
+    for name in "old.h5", "old.keras", "old":
+        with pytest.raises(ValueError, match="Lambda"):
+            keras2.convert(tmp_path / name)
+    assert not Path(marker).exists()
+
+
+def test_transfer_learning_with_its_preprocessing_is_converted(tmp_path):
+    layers, applications = tf_keras.layers, tf_keras.applications
+    base = applications.MobileNetV2(
+        (32, 32, 3), weights=None, include_top=False, alpha=0.35
+    )
+    base.trainable = False
+    inputs = tf_keras.Input((32, 32, 3))
+    x = layers.RandomFlip()(inputs)
+    x = base(applications.mobilenet_v2.preprocess_input(x), training=False)
+    outputs = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+    save(tf_keras.Model(inputs, outputs), tmp_path / "old.h5")
+    _, proven = keras2.convert_and_prove(tmp_path / "old.h5")
+    assert proven[1].startswith("Both train three batches the same")
