@@ -1,7 +1,6 @@
 """How an experiment talks: arguments, a progress bar, a table, a CSV file."""
 
 import argparse
-import ast
 import csv
 import logging
 import sys
@@ -101,21 +100,3 @@ def write_csv(path, heading, rows):
     """Write a heading and rows of cells as a CSV file."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([heading, *rows])
-
-
-def taught(script):
-    """Return the classes and functions that a lesson defines. The lesson does not run.
-
-    Args:
-        script: the file name of the lesson.
-
-    Returns:
-        dict: for each name that it imports or defines at its left margin, what it is.
-    """
-    tree = ast.parse((lesson.ROOT / script).read_text(encoding="utf-8"))
-    # `try` is around the import of `lesson`.
-    kept = ast.Import, ast.ImportFrom, ast.Try, ast.ClassDef, ast.FunctionDef
-    tree.body = [node for node in tree.body if isinstance(node, kept)]
-    names = {"__name__": script}
-    exec(compile(tree, script, "exec"), names)
-    return names

@@ -18,6 +18,7 @@ from collections import defaultdict
 
 import lesson
 from experiments import report
+from modelfile import older
 
 import keras
 from matplotlib.figure import Figure
@@ -132,13 +133,12 @@ def words(rows):
 
 
 def write_for_older_versions(versions, folder):
-    """Write each `.keras` file of a Keras 3 for older ones, with the function of lesson 7."""
-    write_for_older_keras = report.taught("07_older_keras.py")["write_for_older_keras"]
+    """Write each `.keras` file of a Keras 3 for the oldest one, as `modelfile --for` does."""
     for version in versions:
         if version[0] == "3":
             for file in folder.glob(f"{version} *.keras"):
                 if ".older" not in file.name:
-                    write_for_older_keras(file, file.with_suffix(".older.keras"))
+                    older.write(file, file.with_suffix(".older.keras"), 0)
 
 
 def plot(path, versions, cells):

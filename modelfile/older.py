@@ -19,6 +19,9 @@ ENDS_SINCE = 4  # the only input or output: before, it stood in a list
 OLD_NAMES = {
     "Orthogonal": (4, "OrthogonalInitializer")
 }  # since which version it has its name
+# What older versions take and forget without a word: class and argument, the version that
+# keeps it, and the value that changes nothing.
+FORGOTTEN = {("InputLayer", "optional"): (6, False)}
 # An optimizer that keeps other variables since a version: neither side loads them.
 STATE_SINCE = {"Nadam": 10}
 
@@ -69,6 +72,9 @@ def new_settings(config):
         for key, new in news.items():
             if key and not _is_default(key, inner.get(key, new[1]), new[1]):
                 found[f"{name} {key}={inner[key]}"] = new[0]
+        for (forgetful, key), (since, default) in FORGOTTEN.items():
+            if name == forgetful and inner.get(key, default) != default:
+                found[f"{name} {key}={inner[key]}"] = since
         if part.get("class_name") in STATE_SINCE and "learning_rate" in inner:
             found[f"{name}'s variables"] = STATE_SINCE[name]
     return found

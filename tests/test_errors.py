@@ -14,11 +14,8 @@ import lesson  # noqa: F401  starts TensorFlow quietly
 import custom  # noqa: F401  for the table
 import data
 import models
-from experiments import report, zoo_models
-from modelfile import (
-    keras2,  # noqa: F401  for the table
-    tfjs,  # noqa: F401  for the table
-)
+from experiments import zoo_models
+from modelfile import keras2, older, tfjs  # noqa: F401  for the table
 
 import keras
 import numpy as np
@@ -286,7 +283,6 @@ def names(files, few, tmp_path, monkeypatch):
     model = keras.models.load_model("mnist.keras")
     yield {
         **{name: thing for name, thing in globals().items() if name not in MODELS},
-        **report.taught("07_older_keras.py"),
         "x": few[0][:320],
         "y": few[1][:320],
         "model": model,
