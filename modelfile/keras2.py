@@ -229,12 +229,13 @@ def is_saved_model(path):
 
 def check_state(path, old):
     """Raise ValueError if tf_keras has not got the optimizer's state that a file has."""
-    values = []
+    values, names = [], []
     if path.is_file() and h5py.is_hdf5(path):
         with h5py.File(path) as file:
             if "optimizer_weights" in file:
                 group = file["optimizer_weights"]
-                values = [group[name][()] for name in texts(group, "weight_names")]
+                names = texts(group, "weight_names")
+                values = [group[name][()] for name in names]
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive, archive.open("model.weights.h5") as part:
             group = h5py.File(part).get("optimizer/vars", {})
@@ -245,6 +246,11 @@ def check_state(path, old):
     if len(values) == len(variables) - 1 and values[0].shape:
         values = [np.int64(0), *values]  # Keras 2.2 did not always count
         old.optimizer.set_weights(values)
+    if hasattr(old.optimizer, "inner_optimizer") and names == [
+        variable.name for variable in variables
+    ]:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)  # tf_keras does not, with a loss scale
     # Keras 2.2 and 2.3 wrote more than there is.
     same = len(values) >= len(variables) and all(
         (variable.numpy() == value).all()

@@ -526,7 +526,15 @@ def say_keras_2(about, path, config):
         )
         return
     about.can.append(say("Predict, after it is converted: see the lines below."))
-    if about.facts.get("optimizer_state"):
+    if about.facts.get("optimizer_state") and about.facts.get("optimizer") == "Nadam":
+        about.can.append(
+            say(
+                "Continue training with a fresh optimizer: Keras 3 takes other steps with {}, so "
+                "--convert wants --no-training.",
+                "Nadam",
+            )
+        )
+    elif about.facts.get("optimizer_state"):
         about.can.append(
             say("Continue training where it stopped, after it is converted.")
         )

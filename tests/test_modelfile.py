@@ -74,6 +74,10 @@ def files(tmp_path_factory):
             folder / f"{name}.weights.{'json' if settings else 'h5'}", **settings
         )
     model.export(folder / "model.onnx", format="onnx", verbose=False)
+    (folder / "architecture.json").write_text(model.to_json(), encoding="utf-8")
+    header = b'{"w": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}'
+    content = len(header).to_bytes(8, "little") + header + bytes(24)
+    (folder / "model.safetensors").write_bytes(content)
     graph = graph_function(model).graph.as_graph_def()
     (folder / "frozen.pb").write_bytes(graph.SerializeToString())
     small_model(keras.layers.Dropout(0.5, name="random")).save(folder / "dropout.keras")
@@ -916,6 +920,8 @@ FUZZED = [
     "model.onnx",
     "frozen.pb",
     "model.npz",
+    "model.safetensors",
+    "architecture.json",
 ]
 
 
@@ -1062,7 +1068,7 @@ def test_which_versions_refuse_a_file_is_said(files, tmp_path):
     keras.Sequential([keras.Input((6,)), renorm]).save(tmp_path / "renorm.keras")
     finished = call(tmp_path / "renorm.keras", "--for", "3.12")
     assert finished.returncode == 1
-    assert "does not know renorm=True" in finished.stdout
+    assert "does not know BatchNormalization renorm=True" in finished.stdout
     finished = call(path, "--for", "2.15")
     assert finished.returncode == 1
     assert "Keras 2 reads no .keras" in finished.stdout

@@ -90,6 +90,11 @@ def test_pip_installs_the_command_and_no_lesson(tmp_path, elsewhere):
         finished = run(command, *arguments, cwd=elsewhere, PYTHONPATH=str(target))
         assert finished.returncode == 0, finished.stderr
         assert what in finished.stdout
+    keras_3 = ROOT / "tests" / "odd_files" / "two_inputs_b_first.keras"
+    finished = run(
+        command, keras_3, "--for", "3.6", cwd=elsewhere, PYTHONPATH=str(target)
+    )
+    assert "Keras 3.6 refuses the file as it is" in finished.stdout
 
 
 def imported(path):

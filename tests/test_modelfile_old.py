@@ -126,3 +126,17 @@ def test_transfer_learning_with_its_preprocessing_is_converted(tmp_path):
     save(tf_keras.Model(inputs, outputs), tmp_path / "old.h5")
     _, proven = keras2.convert_and_prove(tmp_path / "old.h5")
     assert proven[1].startswith("Both train three batches the same")
+
+
+def test_with_mixed_precision_the_optimizer_has_its_state(tmp_path):
+    tf_keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        layers = tf_keras.layers
+        hidden = layers.Dense(4, "relu", input_shape=(6,))
+        model = tf_keras.Sequential([hidden, layers.Dense(2, dtype="float32")])
+        save(model, tmp_path / "old.h5", steps=3)
+    finally:
+        tf_keras.mixed_precision.set_global_policy("float32")
+    model, proven = keras2.convert_and_prove(tmp_path / "old.h5")
+    assert model.optimizer.iterations == 3
+    assert proven[1].startswith("Both train three batches the same")
