@@ -40,8 +40,8 @@ lesson.step(2, "Save the weights")
 with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
     model.save_weights("weights/")
 
-# As today's Keras wants it. The file holds arrays, layer by layer, and no word on what
-# a layer computes: whoever loads it must build the model first.
+# As today's Keras wants it. The file holds arrays, layer by layer, and nothing about
+# what a layer computes: whoever loads it must build the model first.
 weights_file = folder / "mnist.weights.h5"
 model.save_weights(weights_file)
 lesson.show(weights_file)

@@ -2,7 +2,7 @@
 
 "You must load into the model that you saved from", says the video. Between its three
 ways to build the same classifier, a `.weights.h5` file is less strict than that. A
-checkpoint is not: it loads nothing, and does not say so unless it is asked.
+checkpoint is stricter: it loads nothing, and does not say so unless it is asked.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -71,7 +71,7 @@ lesson.check_other_weights("clone_model", new_model, sequential_model)
 
 lesson.step(6, "Check before you trust")
 
-# Keep what the saved model says of a few images, and compare after each loading.
+# Save the predictions for a few images, and compare after each loading.
 np.save(folder / "expected.npy", sequential_model.predict(x_test[:10], verbose=0))
 expected = np.load(folder / "expected.npy")
 

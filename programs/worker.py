@@ -46,6 +46,7 @@ def train(folder, samples):
         folder: pathlib.Path, the same for all workers.
         samples: as for `load_images`.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     worker = strategy.cluster_resolver.task_id
     workers = strategy.num_replicas_in_sync
@@ -95,12 +96,14 @@ def train(folder, samples):
 
 
 def end_with_the_parent():
-    """End this process when standard input ends: the lesson is no more."""
+    """End this process when standard input ends: the lesson is gone."""
     sys.stdin.read()
     os._exit(1)
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or "TF_CONFIG" not in os.environ:
+        sys.exit("Set TF_CONFIG (docs/cluster.md), and start: worker.py FOLDER SAMPLES")
     # All imports are above: on Windows an import waits for a thread that reads standard input.
     threading.Thread(target=end_with_the_parent, daemon=True).start()
     try:

@@ -7,7 +7,9 @@ import lesson
 import models
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 from conftest import numbers
 from keras.src.saving import file_editor
 
@@ -43,6 +45,56 @@ def test_a_functional_base_is_unfrozen_by_its_own_attribute(tmp_path):
     assert len(loaded.trainable_variables) == 2
     loaded.get_layer("base").trainable = True
     assert len(loaded.trainable_variables) == 4
+
+
+def test_a_sequential_model_in_a_functional_base_stays_frozen(tmp_path):
+    inputs = keras.Input((4,))
+    inner = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])
+    base = keras.Model(inputs, keras.layers.Dense(2)(inner(inputs)), name="base")
+    base.trainable = False
+    keras.Sequential([base, keras.layers.Dense(1)]).save(tmp_path / "frozen.keras")
+    loaded = keras.models.load_model(tmp_path / "frozen.keras")
+    loaded.get_layer("base").trainable = True
+    assert len(loaded.trainable_variables) == 4  # of 6
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_frozen_attention_layer_is_trained_again_after_loading(tmp_path, ending):
+    def build():
+        inputs = keras.Input((5, 4))
+        attention = keras.layers.MultiHeadAttention(2, 3, name="attention")
+        outputs = keras.layers.Dense(1)(attention(inputs, inputs))
+        attention.trainable = False  # before it is built, this freezes nothing
+        return keras.Model(inputs, outputs)
+
+    model = build()
+    model.save(tmp_path / f"frozen{ending}")
+    loaded = keras.models.load_model(tmp_path / f"frozen{ending}")
+    assert loaded.get_layer("attention").trainable is False
+    assert len(model.trainable_variables) == 2
+    assert len(loaded.trainable_variables) == 10
+    for layer in loaded.get_layer("attention")._flatten_layers(include_self=False):
+        layer.trainable = False
+    assert len(loaded.trainable_variables) == 2
+    model.save_weights(tmp_path / "frozen.weights.h5")
+    built = build()
+    built.load_weights(tmp_path / "frozen.weights.h5")
+    assert len(built.trainable_variables) == 2
+
+
+def test_a_checkpoint_loads_what_matches_and_names_the_rest(tmp_path):
+    def build(layers):
+        return keras.Sequential(
+            [keras.Input((4,)), *(keras.layers.Dense(4) for _ in range(layers))]
+        )
+
+    small, large = build(1), build(2)
+    tf.train.Checkpoint(model=small).write(tmp_path / "checkpoint")
+    status = tf.train.Checkpoint(model=large).read(tmp_path / "checkpoint")
+    with pytest.raises(AssertionError, match="not bound to checkpointed values"):
+        status.assert_existing_objects_matched()
+    first = [model.layers[0].get_weights()[0] for model in (small, large)]
+    assert np.array_equal(*first)
 
 
 @pytest.mark.parametrize(
