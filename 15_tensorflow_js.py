@@ -37,7 +37,7 @@ if args.serve:
 if args.taught:
     try:
         taught_model = tfjs.load(args.taught)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         sys.exit(str(error))
     shapes = [weight.shape for weight in taught_model.weights]
     if shapes != [(784, 64), (64,), (64, 10), (10,)]:

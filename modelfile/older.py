@@ -2,7 +2,7 @@
 
 Newer versions write more arguments of a layer, and older ones refuse what they do not know,
 also where the value changes nothing. keras_arguments.json has what is new in which version:
-experiments/keras_arguments.py finds it in the versions themselves.
+tests/keras_arguments.py finds it in the versions themselves.
 """
 
 import functools

@@ -65,7 +65,7 @@ def empty(file):
         ("03_h5_format.py", "mnist.npz", empty, "is damaged"),
         (
             "06_keras2_files.py",
-            "keras2/sequential/weights/.data-00000-of-00001",
+            "keras2/functional/model.h5",
             change_one_byte,
             "is damaged",
         ),

@@ -1,6 +1,6 @@
 """Write modelfile/keras_arguments.json: which version of Keras 3 brought which argument.
 
-    python -m experiments.keras_arguments FOLDER
+    python tests/keras_arguments.py FOLDER
 
 FOLDER has old versions of Keras, each installed with `pip install --no-deps --target
 FOLDER/VERSION keras==VERSION`. Each, and the one that is installed, is asked in a process
