@@ -343,7 +343,9 @@ def bare_python(pytestconfig):
             time.sleep(1)
         return str(python)
     venv.create(place, with_pip=True)
-    command = [python, "-m", "pip", "install", "-q", "-r", ROOT / "requirements.txt"]
+    # Python compiles what is imported, which is a small part of TensorFlow.
+    command = [python, "-m", "pip", "install", "-q", "--no-compile", "-r"]
+    command.append(ROOT / "requirements.txt")
     finished = subprocess.run(command, capture_output=True, text=True, check=False)
     if finished.returncode:
         shutil.rmtree(place)

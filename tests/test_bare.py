@@ -15,8 +15,8 @@ def bare_folder(tmp_path_factory):
 
 @pytest.mark.parametrize("script", LESSONS)
 def test_a_lesson_runs_with_requirements_txt_alone(bare_folder, bare_python, script):
-    # As many images as an epoch needs to be one at all.
-    arguments = ["--samples", "2000"]
+    # Ten batches.
+    arguments = ["--samples", "320"]
     if script in TAKE_MODEL:
         arguments += ["--model", "subclassed"]
     finished = subprocess.run(
