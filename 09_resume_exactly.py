@@ -62,16 +62,16 @@ model.fit(batches, epochs=4, shuffle=False, callbacks=callbacks, verbose=2)
 
 lesson.step(2, "Epochs 3 and 4 again, from the .keras file alone")
 
-rest = {"initial_epoch": 2, "epochs": 4, "verbose": 2}
+last_two = {"initial_epoch": 2, "epochs": 4, "verbose": 2}
 resumed_model = keras.models.load_model(folder / "model.keras")
-resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **rest)
+resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
 lesson.check_other_weights("another training", resumed_model, model)
 
 lesson.step(3, "With Dropout's state")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
-resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **rest)
+resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
 lesson.check_other_weights("still another", resumed_model, model)
 
 lesson.step(4, "And with the order of the data")
@@ -79,7 +79,7 @@ lesson.step(4, "And with the order of the data")
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
-resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **rest)
+resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **last_two)
 lesson.check_other_weights("still another", resumed_model, model)
 
 lesson.step(5, "And with what the callback remembers")
@@ -94,7 +94,7 @@ class GiveBack(keras.callbacks.Callback):
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
-resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **rest)
+resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **last_two)
 lesson.check_same_weights("not one bit is different", resumed_model, model)
 
 # resumable.py does all of this for your training: see programs/own_training.py.
