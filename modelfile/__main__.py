@@ -92,15 +92,17 @@ def arguments():
         parser.add_argument(name, help=translated(help), **settings)
 
     add("file", say("a file, a folder, a prefix"), metavar="FILE")
-    about = say("write it as this new .keras file")
-    add("--convert", about, metavar="NEW.keras", type=Path)
-    about = say("whether this version of Keras reads it;\nwith --convert, write it so")
-    add("--for", about, metavar="VERSION", type=keras_version, dest="version")
-    about = say("with --convert, leave out the loss and the optimizer")
-    add("--no-training", about, action="store_true")
+    help_text = say("write it as this new .keras file")
+    add("--convert", help_text, metavar="NEW.keras", type=Path)
+    help_text = say(
+        "whether this version of Keras reads it;\nwith --convert, write it so"
+    )
+    add("--for", help_text, metavar="VERSION", type=keras_version, dest="version")
+    help_text = say("with --convert, leave out the loss and the optimizer")
+    add("--no-training", help_text, action="store_true")
     add("--json", say("the same for programs"), action="store_true")
-    about = say("of what is printed: English or Chinese (default: the system's)")
-    add("--language", about, choices=LANGUAGES)
+    help_text = say("of what is printed: English or Chinese (default: the system's)")
+    add("--language", help_text, choices=LANGUAGES)
     args = parser.parse_args()
     new = args.convert
     problem = None

@@ -9,7 +9,7 @@ from modelfile.sentences import say
 MOST = 64_000_000  # bytes
 
 
-def architecture(path, about):
+def architecture(path, description):
     """A JSON file with the configuration of a Keras model."""
     if not head(path).lstrip().startswith(b"{"):
         return False
@@ -20,13 +20,13 @@ def architecture(path, about):
     text = path.read_text(encoding="utf-8")
     if '"class_name"' not in text or '"config"' not in text:
         return False
-    about.is_a("json", say("A JSON text."))
+    description.is_a("json", say("A JSON text."))
     config = kc.parse(text)
     if not isinstance(config, dict) or not kc.layers_of(config):
         raise ValueError(say("no model of Keras is in it"))
     version = str(config.get("keras_version", ""))
     of_keras_3 = "module" in config and not version.startswith("2")
-    about.is_a(
+    description.is_a(
         "json" if of_keras_3 else "keras2.json",
         say(
             "The architecture of a model of Keras {}, as model.to_json() writes it: its "
@@ -34,17 +34,17 @@ def architecture(path, about):
             3 if of_keras_3 else shorten(version or "2", 20),
         ),
     )
-    about.written_by.append(
+    description.written_by.append(
         say("Keras {}; it does not say when.", shorten(version, 20) or "3")
     )
-    kc.name_layers(about, config)
-    own = kc.add_needs(about, config)
-    about.needs.append(say("The weights, which are in another file."))
-    about.can.append(say("Predict and continue training, with the weights."))
+    kc.name_layers(description, config)
+    own = kc.add_needs(description, config)
+    description.needs.append(say("The weights, which are in another file."))
+    description.can.append(say("Predict and continue training, with the weights."))
     if of_keras_3:
-        older.say_versions(about, config)
+        older.say_versions(description, config)
         objects = ", custom_objects=own" if own else ""
-        about.code = [
+        description.code = [
             "import keras",
             *kc.own_lines(own),
             f'text = open({quoted(path)}, encoding="utf-8").read()',
@@ -52,7 +52,7 @@ def architecture(path, about):
             'model.load_weights("model.weights.h5")  # your weights',
         ]
     else:
-        about.code = [
+        description.code = [
             "from modelfile import keras2",
             f'model = keras2.convert({quoted(path)}, weights="weights.h5")  # your weights',
         ]

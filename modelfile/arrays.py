@@ -35,11 +35,11 @@ def shape_text(shape):
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def check_values(about, arrays, infinite=True):
+def check_values(description, arrays, infinite=True):
     """Look for numbers that are NaN or infinite.
 
     Args:
-        about: the Description, which gets a problem if there are any.
+        description: the Description, which gets a problem if there are any.
         arrays: list of Array.
         infinite: whether an infinite number is a fault; in a mask, a constant, it is none.
     """
@@ -51,7 +51,7 @@ def check_values(about, arrays, infinite=True):
         for piece in array.values():
             left -= piece.nbytes
             if left < 0:
-                about.problems.append(
+                description.problems.append(
                     say(
                         "Only the first {} bytes of numbers were looked at.",
                         f"{VALUES_READ:,}",
@@ -64,7 +64,7 @@ def check_values(about, arrays, infinite=True):
                 break
     if bad:
         what = say("an array") if len(bad) == 1 else say("{} arrays", len(bad))
-        about.refuse(
+        description.refuse(
             say(
                 "NaN or infinite numbers in {}: {}. The model predicts nothing with them: "
                 "take a file from before the loss became NaN.",

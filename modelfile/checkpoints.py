@@ -30,52 +30,54 @@ SLOT = re.compile(
 COUNTERS = re.compile(r"(^|/)(beta[12]_power|global_step)(_\d+)?$")
 
 
-def checkpoint(path, about):
+def checkpoint(path, description):
     """A TensorFlow checkpoint: its prefix, one of its files, or its folder."""
     prefix = prefix_of(path)
     if prefix is None:
         return False
-    about.is_a(
+    description.is_a(
         "checkpoint",
         say(
             "A TensorFlow checkpoint: the values of variables. The model itself, its "
             "layers and how they are connected, is not in it."
         ),
     )
-    about.path = prefix
+    description.path = prefix
     if prefix.endswith("/"):
-        about.contents.append(
+        description.contents.append(
             say("The names of its files begin with a dot: they are hidden.")
         )
-    variables = read_variables(prefix, about)
+    variables = read_variables(prefix, description)
     if variables is None:
         return True
     keys = list(variables)
     if GRAPH_KEY not in keys:
-        say_tensorflow_1(about, prefix, variables)
+        say_tensorflow_1(description, prefix, variables)
         return True
     old = any(".OPTIMIZER_SLOT" in key or "layer_with_weights-" in key for key in keys)
     writer = "Keras 2" if old else "TensorFlow 2"
-    about.written_by.append(
+    description.written_by.append(
         say("{}; the file does not say which version, nor when.", writer)
     )
-    add_variables(about, variables)
-    steps = add_state(about, variables, say("its name is not in the file"))
+    add_variables(description, variables)
+    steps = add_state(description, variables, say("its name is not in the file"))
     if steps is None:
-        about.contents.append(say("No optimizer's state."))
-    about.needs.append(
+        description.contents.append(say("No optimizer's state."))
+    description.needs.append(
         say("Your program, to build the same model, from the same attributes.")
     )
-    about.can.append(say("Predict, in a model that your program builds."))
-    about.can.append(
+    description.can.append(say("Predict, in a model that your program builds."))
+    description.can.append(
         say("Continue training, with a fresh optimizer.")
         if steps is None
         else say("Continue training, with its optimizer's state.")
     )
     roots = sorted({key.partition("/")[0] for key in keys} - {GRAPH_KEY})
-    about.code = lines(prefix, roots, old, steps is not None)
+    description.code = lines(prefix, roots, old, steps is not None)
     if not set(roots) <= {"model", "save_counter"} and not old:
-        about.contents.append(say("Saved as tf.train.Checkpoint({}).", some(roots, 6)))
+        description.contents.append(
+            say("Saved as tf.train.Checkpoint({}).", some(roots, 6))
+        )
     return True
 
 
@@ -150,7 +152,7 @@ def missing_files(prefix):
     return [file for file in wanted if file not in found]
 
 
-def read_variables(prefix, about):
+def read_variables(prefix, description):
     """Return the variables of a checkpoint, whose checksums are compared.
 
     Returns:
@@ -158,7 +160,9 @@ def read_variables(prefix, about):
     """
     missing = missing_files(prefix)
     if missing:
-        about.refuse(say("Missing: {}. Its files belong together.", some(missing, 4)))
+        description.refuse(
+            say("Missing: {}. Its files belong together.", some(missing, 4))
+        )
         return None
     if os.name == "nt" and not str(Path(prefix).absolute()).isascii():
         raise zips.RefusedError(
@@ -187,7 +191,7 @@ def read_variables(prefix, about):
     for array in variables.values():  # to read them all compares the checksums
         if array.values and not array.dtype.startswith("float"):
             array.values()
-    check_values(about, list(variables.values()))
+    check_values(description, list(variables.values()))
     return variables
 
 
@@ -195,7 +199,7 @@ def is_state(key):
     return ".OPTIMIZER_SLOT" in key or "optimizer/_variables/" in key
 
 
-def add_variables(about, variables):
+def add_variables(description, variables):
     """Fill the table: a row for each object that has variables."""
     groups = {}
     for key, array in variables.items():
@@ -203,29 +207,29 @@ def add_variables(about, variables):
             owner = array.name.rpartition("/")[0] or array.name
             groups.setdefault(owner, []).append(array)
     rows = [({"name": name, "kind": ""}, inside) for name, inside in groups.items()]
-    kc.add_layers(about, rows)
+    kc.add_layers(description, rows)
 
 
-def add_state(about, variables, optimizer):
+def add_state(description, variables, optimizer):
     """Say how far the optimizer was, and return its counter; None if there is none."""
     for key, array in variables.items():
         if COUNTER.search(key) and array.shape == ():
             steps = int(array.values()[0])
             has_state = any(map(is_state, variables))
-            about.facts.update(steps=steps, optimizer_state=has_state)
-            kc.say_state(about, optimizer, steps, has_state)
+            description.facts.update(steps=steps, optimizer_state=has_state)
+            kc.say_state(description, optimizer, steps, has_state)
             return steps
     return None
 
 
-def say_tensorflow_1(about, prefix, variables):
+def say_tensorflow_1(description, prefix, variables):
     """Describe a checkpoint that tf.train.Saver of TensorFlow 1 has written."""
-    about.kind = "checkpoint1"
-    about.what = say(
+    description.kind = "checkpoint1"
+    description.what = say(
         "A checkpoint of TensorFlow 1: the values of variables. The model itself, the "
         "computation that they are for, is not in it."
     )
-    about.written_by.append(
+    description.written_by.append(
         say(
             "tf.train.Saver of TensorFlow 1; the file does not say which version, nor when."
         )
@@ -241,28 +245,30 @@ def say_tensorflow_1(about, prefix, variables):
             owner = name.rpartition("/")[0] or name
             rows.setdefault(owner, []).append(array)
     kc.add_layers(
-        about, [({"name": n, "kind": ""}, arrays) for n, arrays in rows.items()]
+        description, [({"name": n, "kind": ""}, arrays) for n, arrays in rows.items()]
     )
-    about.facts.update(steps=steps, optimizer_state=slots > 0)
+    description.facts.update(steps=steps, optimizer_state=slots > 0)
     if slots:
-        about.contents.append(
+        description.contents.append(
             say("An optimizer's state: {} arrays, which are not counted above.", slots)
         )
     else:
-        about.contents.append(say("No optimizer's state."))
+        description.contents.append(say("No optimizer's state."))
     if steps is not None:
-        about.contents.append(say("The step counter, global_step: {}.", f"{steps:,}"))
-    about.needs.append(
+        description.contents.append(
+            say("The step counter, global_step: {}.", f"{steps:,}")
+        )
+    description.needs.append(
         say(
             "Your program, to build the same model: its variables are given their values by "
             "name, as below."
         )
     )
-    about.can += [
+    description.can += [
         say("Predict, in a model that your program builds."),
         say("Continue training with a fresh optimizer; its state can be read by name."),
     ]
-    about.code = [
+    description.code = [
         "import tensorflow as tf",
         f"reader = tf.train.load_checkpoint({quoted(prefix)})",
         "shapes = reader.get_variable_to_shape_map()",

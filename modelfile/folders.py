@@ -22,7 +22,7 @@ def read_json(path):
     return kc.parse(path.read_text(encoding="utf-8"))
 
 
-def orbax_checkpoint(path, about):
+def orbax_checkpoint(path, description):
     """The folder of keras.callbacks.OrbaxCheckpoint, or one of the steps in it."""
     steps = [path]
     if not (path / "_CHECKPOINT_METADATA").is_file():
@@ -30,28 +30,28 @@ def orbax_checkpoint(path, about):
         steps = sorted(found, key=lambda p: (len(p.name), p.name))
     if not steps or not (steps[-1] / "pytree" / "_METADATA").is_file():
         return False
-    about.is_a(
+    description.is_a(
         "orbax", say("A checkpoint of Orbax, as OrbaxCheckpoint of Keras writes it.")
     )
-    about.written_by.append(
+    description.written_by.append(
         say("Orbax and Keras 3; the folder does not say which version, nor when.")
     )
     if len(steps) > 1 or steps[0] != path:
-        about.contents.append(
+        description.contents.append(
             say(
                 "Steps: {}. Described is the last one.",
                 some([p.name for p in steps], 6),
             )
         )
     step = steps[-1]
-    groups = arrays_of(step, about)
+    groups = arrays_of(step, description)
     rows = [({"name": name, "kind": ""}, inside) for name, inside in groups.items()]
-    kc.add_layers(about, rows)
-    say_orbax_model(about, step, path)
+    kc.add_layers(description, rows)
+    say_orbax_model(description, step, path)
     return True
 
 
-def arrays_of(step, about):
+def arrays_of(step, description):
     """Return dict from a layer's path to its arrays; what the optimizer keeps is a fact."""
     tree = read_json(step / "pytree" / "_METADATA")["tree_metadata"]
     groups, states = {}, 0
@@ -70,15 +70,15 @@ def arrays_of(step, about):
             states += is_state
         elif names[0] in ("trainable_variables", "non_trainable_variables"):
             groups.setdefault("/".join(names[1:-1]), []).append(array)
-    about.facts["optimizer_state"] = states > 0
-    about.contents.append(
+    description.facts["optimizer_state"] = states > 0
+    description.contents.append(
         say("An optimizer's state.") if states else say("No optimizer's state.")
     )
     missing = [
         n for n in ("manifest.ocdbt", "_sharding") if not (step / "pytree" / n).exists()
     ]
     if missing or not (step / "commit_success.txt").is_file():
-        about.refuse(
+        description.refuse(
             say(
                 "It is not complete: {} is missing.",
                 some(missing or ["commit_success.txt"]),
@@ -87,41 +87,43 @@ def arrays_of(step, about):
     return groups
 
 
-def say_orbax_model(about, step, path):
+def say_orbax_model(description, step, path):
     """Say whether the model is in it, too, and how to load it."""
     config = {}
     text = step / "model_config" / "_strings.json"
     if text.is_file():
         strings = read_json(text)
         config = kc.parse(strings["config"]) if "config" in strings else {}
-    about.needs.append(say("The package orbax-checkpoint (pip install)."))
+    description.needs.append(say("The package orbax-checkpoint (pip install)."))
     if config:
-        kc.name_layers(about, config)
-        own = kc.add_needs(about, config)
+        kc.name_layers(description, config)
+        own = kc.add_needs(description, config)
     functional = config.get("class_name") == "Functional"
     absolute = f"os.path.abspath({quoted(path)})"
     if functional:
-        about.can.append(
+        description.can.append(
             say("Predict, and continue training with its optimizer's state.")
         )
-        about.code = kc.load_lines(path, own, kc.input_shapes(config))
-        about.code = [line.replace(quoted(path), absolute) for line in about.code]
-        about.code.insert(0, "import os")
+        description.code = kc.load_lines(path, own, kc.input_shapes(config))
+        description.code = [
+            line.replace(quoted(path), absolute) for line in description.code
+        ]
+        description.code.insert(0, "import os")
         return
-    about.needs.append(
+    description.needs.append(
         say(
             "Your program, to build the same model with the same names: load_model gives a "
             "Sequential or your own class random weights, without an error, and load_weights "
             "loads nothing where a name differs."
         )
     )
-    about.can.append(say("Predict, in a model that your program builds."))
-    about.can.append(
+    description.can.append(say("Predict, in a model that your program builds."))
+    description.can.append(
         say(
             "Continue training with its optimizer's state: the line with optimizer.build."
         )
     )
-    about.code = [
+    description.code = [
         "import os",
         *kc.build_lines(),
         "model.optimizer.build(model.trainable_variables)",
@@ -132,7 +134,7 @@ def say_orbax_model(about, step, path):
     ]
 
 
-def keras_hub_preset(path, about):
+def keras_hub_preset(path, description):
     """A preset of KerasHub (or KerasNLP, KerasCV): a folder with a model and what it needs."""
     if not (path / "config.json").is_file() or not (path / "metadata.json").is_file():
         return False
@@ -143,40 +145,44 @@ def keras_hub_preset(path, about):
     hub = [name for name in packages if name in ("keras_hub", "keras_nlp", "keras_cv")]
     if not hub:
         return False
-    about.is_a(
+    description.is_a(
         "preset",
         say("A preset of {}: a folder with a model and what it needs.", hub[0]),
     )
     config = read_json(path / "config.json")
     name = shorten(str(config.get("class_name")), 60)
-    keras_files.say_writer(about, metadata)
-    about.contents.append(say("The class {}.", name))
+    keras_files.say_writer(description, metadata)
+    description.contents.append(say("The class {}.", name))
     beside = sorted(entry.name for entry in path.iterdir())
-    about.contents.append(say("{} files: {}.", len(beside), some(beside)))
-    about.needs.append(say("The package {} (pip install).", hub[0].replace("_", "-")))
-    about.can.append(say("Predict, and continue training with a fresh optimizer."))
+    description.contents.append(say("{} files: {}.", len(beside), some(beside)))
+    description.needs.append(
+        say("The package {} (pip install).", hub[0].replace("_", "-"))
+    )
+    description.can.append(
+        say("Predict, and continue training with a fresh optimizer.")
+    )
     if name.isidentifier():
-        about.code = [
+        description.code = [
             f"import {hub[0]}",
             f"model = {hub[0]}.models.{name}.from_preset({quoted(path)})",
         ]
     return True
 
 
-def unpacked_keras(path, about):
+def unpacked_keras(path, description):
     """A `.keras` file that was unpacked, or saved with zipped=False."""
     parts = [path / name for name in ("config.json", "model.weights.h5")]
     if not all(part.is_file() for part in parts):
         return False
-    about.is_a(
+    description.is_a(
         "keras", say("A whole model in the format of Keras, unpacked: a folder.")
     )
     if (path / "metadata.json").is_file():
-        keras_files.say_writer(about, read_json(path / "metadata.json"))
+        keras_files.say_writer(description, read_json(path / "metadata.json"))
     config = read_json(path / "config.json")
     with h5py.File(path / "model.weights.h5") as file:
-        keras_files.say_weights(about, file, config)
-    about.kind = "keras.folder"
-    keras_files.say_use(about, path, config)
-    about.facts["checksums"] = False
+        keras_files.say_weights(description, file, config)
+    description.kind = "keras.folder"
+    keras_files.say_use(description, path, config)
+    description.facts["checksums"] = False
     return True

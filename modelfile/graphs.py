@@ -31,7 +31,7 @@ TRUST = say(
 )
 
 
-def saved_model(path, about):
+def saved_model(path, description):
     """A SavedModel: its folder, or one of the files in it."""
     if path.name in ("saved_model.pb", "keras_metadata.pb", "fingerprint.pb"):
         path = path.parent
@@ -39,41 +39,43 @@ def saved_model(path, about):
         path = path.parent.parent
     if not (path / "saved_model.pb").is_file():
         return False
-    about.is_a(
+    description.is_a(
         "savedmodel", say("A SavedModel, TensorFlow's folder for a computation.")
     )
-    about.path = path.as_posix()
+    description.path = path.as_posix()
     graph = first_graph(path / "saved_model.pb")
     metadata = keras_2_metadata(path, graph)
     objects = graph.object_graph_def.nodes
     children = {child.local_name for child in objects[0].children} if objects else set()
     of_keras_3 = {"_misc_assets", "serve"} <= children
-    say_writer(about, graph, metadata, of_keras_3)
+    say_writer(description, graph, metadata, of_keras_3)
     if metadata is not None:
-        say_metadata(about, metadata)
+        say_metadata(description, metadata)
     nodes = list(graph.graph_def.node)
     for function in graph.graph_def.library.function:
         nodes += function.node_def
-    say_operations(about, nodes)
-    signature = say_signatures(about, graph)
-    say_variables(about, path, has_optimizer=metadata is not None)
-    about.needs.append(TRUST)
-    about.can.append(say("Predict, without your classes: their computation is in it."))
-    about.code = saved_model_lines(path, signature, of_keras_3)
+    say_operations(description, nodes)
+    signature = say_signatures(description, graph)
+    say_variables(description, path, has_optimizer=metadata is not None)
+    description.needs.append(TRUST)
+    description.can.append(
+        say("Predict, without your classes: their computation is in it.")
+    )
+    description.code = saved_model_lines(path, signature, of_keras_3)
     if metadata is None:
-        about.can.append(
+        description.can.append(
             say("Not continue training: it has no fit, and load_model refuses it.")
         )
     elif kc.layers_of(metadata):
-        about.can.append(
+        description.can.append(
             say(
                 "Continue training where it stopped, after it is converted: see the last line "
                 "below. (load_model of Keras 3 refuses it.)"
             )
         )
-        about.code += kc.convert_lines(path)
+        description.code += kc.convert_lines(path)
     else:
-        about.can.append(
+        description.can.append(
             say(
                 "Continue training where it stopped, with its class: build its model in Keras 3 "
                 "with the same attributes, compile it, then keras2.convert(path, model)."
@@ -82,10 +84,10 @@ def saved_model(path, about):
     return True
 
 
-def say_writer(about, graph, metadata, of_keras_3):
+def say_writer(description, graph, metadata, of_keras_3):
     writer = say("no Keras: a tf.Module or another program made it")
     if metadata is not None:
-        about.is_a(
+        description.is_a(
             "keras2.savedmodel",
             say(
                 "A whole model of Keras 2 as a SavedModel, the folder that "
@@ -94,14 +96,14 @@ def say_writer(about, graph, metadata, of_keras_3):
         )
         writer = f"Keras {shorten(metadata.get('keras_version', '2'), 20)}"
     elif of_keras_3:
-        about.what = say(
+        description.what = say(
             "A SavedModel, a computation to predict with, as model.export of Keras 3 "
             "writes it."
         )
         writer = "Keras 3"
     version = shorten(graph.meta_info_def.tensorflow_version, 20)
-    about.facts["tensorflow_version"] = version
-    about.written_by.append(
+    description.facts["tensorflow_version"] = version
+    description.written_by.append(
         say("TensorFlow {}, and {}; it does not say when.", version, writer)
     )
 
@@ -124,35 +126,37 @@ def keras_2_metadata(path, graph):
     return found if isinstance(found, dict) else None
 
 
-def say_metadata(about, metadata):
+def say_metadata(description, metadata):
     if kc.layers_of(metadata):
-        kc.name_layers(about, metadata)
+        kc.name_layers(description, metadata)
     else:
         name = shorten(metadata.get("class_name"), 60)
-        about.facts["own_classes"] = [name]
-        about.needs.append(
+        description.facts["own_classes"] = [name]
+        description.needs.append(
             say("To continue training, code that is not in it: the class {}.", name)
         )
-    kc.say_compiled(about, metadata.get("training_config"))
+    kc.say_compiled(description, metadata.get("training_config"))
 
 
-def say_variables(about, path, has_optimizer):
+def say_variables(description, path, has_optimizer):
     variables = checkpoints.read_variables(
-        f"{path.as_posix()}/variables/variables", about
+        f"{path.as_posix()}/variables/variables", description
     )
     if variables is None:
         return
     # Keras 3 writes each weight twice (issue 23553 of Keras).
     once = {k: v for k, v in variables.items() if not k.startswith("_all_variables/")}
-    checkpoints.add_variables(about, once)
+    checkpoints.add_variables(description, once)
     steps = None
     if has_optimizer:
-        steps = checkpoints.add_state(about, once, about.facts.get("optimizer", "?"))
+        steps = checkpoints.add_state(
+            description, once, description.facts.get("optimizer", "?")
+        )
     if steps is None:
-        about.contents.append(say("No optimizer's state."))
+        description.contents.append(say("No optimizer's state."))
 
 
-def say_signatures(about, graph):
+def say_signatures(description, graph):
     """Say what can be called, and return (name, input's name, example) of the best."""
     shown = None
     for name, signature in sorted(graph.signature_def.items()):
@@ -162,7 +166,7 @@ def say_signatures(about, graph):
             f"{k} {shape(info.tensor_shape)}" for k, info in signature.inputs.items()
         ]
         outputs = [shape(info.tensor_shape) for info in signature.outputs.values()]
-        about.contents.append(
+        description.contents.append(
             say(
                 "Function {}: from {} to {}.",
                 shorten(name, 40),
@@ -193,58 +197,58 @@ def saved_model_lines(path, signature, of_keras_3):
     ]
 
 
-def frozen_graph(path, about):
+def frozen_graph(path, description):
     """A GraphDef in a `.pb` file, with the weights as constants."""
     if path.suffix != ".pb":
         return False
-    about.is_a("graph", say("A file that ends in .pb."))
+    description.is_a("graph", say("A file that ends in .pb."))
     message = part_of_tensorflow("tensorflow.core.framework.graph_pb2")
     graph = parse(message.GraphDef(), path)
     if not graph.node or not all(node.op for node in graph.node):
         if first_graph(path).graph_def.node:
-            about.is_a(
+            description.is_a(
                 "savedmodel", say("The graph of a SavedModel, without its folder.")
             )
-            about.refuse(
+            description.refuse(
                 say("Name it saved_model.pb again, beside its folder variables.")
             )
             return True
         raise ValueError(say("it has no graph of TensorFlow"))
-    about.is_a(
+    description.is_a(
         "graph",
         say(
             "A frozen graph of TensorFlow (GraphDef): a computation, with its weights as "
             "constants."
         ),
     )
-    about.written_by.append(
+    description.written_by.append(
         say("TensorFlow; the file does not say which version, nor when.")
     )
-    about.contents.append(say("{} operations.", f"{len(graph.node):,}"))
-    say_operations(about, graph.node)
+    description.contents.append(say("{} operations.", f"{len(graph.node):,}"))
+    say_operations(description, graph.node)
     variables = [
         node.name for node in graph.node if node.op in ("VariableV2", "VarHandleOp")
     ]
     if variables:
-        about.refuse(
+        description.refuse(
             say("Its weights are not in it: {} are variables.", some(variables, 4))
         )
     arrays = [constant(node) for node in graph.node if node.op == "Const"]
     arrays = [array for array in arrays if array.shape and array.dtype in NUMPY]
     kc.add_layers(
-        about, [({"name": one.name, "kind": "Const"}, [one]) for one in arrays]
+        description, [({"name": one.name, "kind": "Const"}, [one]) for one in arrays]
     )
-    check_values(about, arrays, infinite=False)
-    about.needs.append(TRUST)
-    about.can += [
+    check_values(description, arrays, infinite=False)
+    description.needs.append(TRUST)
+    description.can += [
         say("Predict."),
         say("Not continue training: its weights are constants."),
     ]
-    about.code = frozen_graph_lines(path, graph, about)
+    description.code = frozen_graph_lines(path, graph, description)
     return True
 
 
-def frozen_graph_lines(path, graph, about):
+def frozen_graph_lines(path, graph, description):
     inputs = [node for node in graph.node if node.op == "Placeholder"]
     used = {
         name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input
@@ -254,7 +258,7 @@ def frozen_graph_lines(path, graph, about):
         n.name for n in graph.node if n.name not in used and n.op not in no_result
     ]
     names = [node.name for node in inputs]
-    about.contents.append(
+    description.contents.append(
         say("Inputs: {}. Outputs: {}.", some(names, 4), some(outputs, 4))
     )
     lines = [
@@ -288,15 +292,15 @@ def constant(node):
     return array
 
 
-def say_operations(about, nodes):
+def say_operations(description, nodes):
     found = FILE_OPERATIONS & {node.op for node in nodes}
     for node in nodes:
         if node.op == "PrintV2" and node.attr["output_stream"].s.startswith(b"file:"):
             found.add("PrintV2")
     found = sorted(found)
-    about.facts["file_operations"] = found
+    description.facts["file_operations"] = found
     if found:
-        about.problems.append(
+        description.problems.append(
             say(
                 "It has operations that read or write files, or run Python: {}.",
                 some(found),

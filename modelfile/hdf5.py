@@ -18,11 +18,11 @@ def is_hdf5(path):
         return file.read(8) == b"\x89HDF\r\n\x1a\n"
 
 
-def arrays_in(file, about):
+def arrays_in(file, description):
     """Return a dict from names to Array, for all that is in a file or group.
 
     Call it before anything else: it finds the links, which h5py would follow. A shape
-    without values is a problem of the Description `about`.
+    without values is a problem of `description`, the Description.
 
     Raises:
         RefusedError: something leads to another file, and is not opened.
@@ -52,11 +52,11 @@ def arrays_in(file, about):
             if isinstance(item, h5py.Group):
                 waiting.append((path, item))
             elif isinstance(item, h5py.Dataset):
-                found[path] = _array(path, item, about)
+                found[path] = _array(path, item, description)
     return found
 
 
-def _array(path, dataset, about):
+def _array(path, dataset, description):
     # First of all: to ask for the shape of a virtual one opens the other file.
     if dataset.is_virtual or dataset.external:
         raise RefusedError(
@@ -71,7 +71,7 @@ def _array(path, dataset, about):
     stored = dataset.id.get_storage_size()
     chunk = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
     if size > 1000 * stored:
-        about.refuse(
+        description.refuse(
             say(
                 "{} has the shape {}, and only {} bytes of values are there.",
                 shorten(path, 80),

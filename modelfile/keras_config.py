@@ -74,35 +74,35 @@ def layer_row(layer):
     return {"name": str(name or layer.get("name")), "kind": kind}
 
 
-def name_layers(about, model):
+def name_layers(description, model):
     """Say which layers a model has, where their arrays are not known."""
     rows = map(layer_row, layers_of(model))
     # Of a layer with layers in it the class only: names are not translated.
     names = [f"{row['name']} ({row['kind'].partition(' ')[0]})" for row in rows]
     if names:
-        about.contents.append(say("Layers: {}.", some(names, 6)))
+        description.contents.append(say("Layers: {}.", some(names, 6)))
 
 
-def add_layers(about, rows, data=False):
+def add_layers(description, rows, data=False):
     """Fill the table.
 
     Args:
-        about: the Description.
+        description: the Description.
         rows: list of (dict with `name` and `kind`, list of Array).
         data: whether the numbers may be no parameters of a model.
     """
     for row, arrays in rows:
         shapes = [str(array) for array in arrays]
         size = sum(array.size for array in arrays)
-        about.layers.append({**row, "arrays": shapes, "parameters": size})
-    total = sum(row["parameters"] for row in about.layers)
-    about.facts["parameters"] = total
+        description.layers.append({**row, "arrays": shapes, "parameters": size})
+    total = sum(row["parameters"] for row in description.layers)
+    description.facts["parameters"] = total
     kinds = sorted({array.dtype for _, arrays in rows for array in arrays})
-    about.facts["dtype"] = kinds
+    description.facts["dtype"] = kinds
     if total:
         types = some(kinds, 3)
         numbers = say("{} numbers, {}.", f"{total:,}", types)
-        about.contents.append(
+        description.contents.append(
             numbers if data else say("{} parameters, {}.", f"{total:,}", types)
         )
 
@@ -120,26 +120,26 @@ def name_of(thing):
     return name_of(thing["class_name"])
 
 
-def add_training(about, training, steps, states):
+def add_training(description, training, steps, states):
     """Say how the model was compiled, and how far it was trained.
 
     Args:
-        about: the Description.
+        description: the Description.
         training: dict with `loss` and the optimizer, or None.
         steps: int, the optimizer's counter, or None.
         states: how many arrays with a state the optimizer has.
     """
-    optimizer = say_compiled(about, training)
+    optimizer = say_compiled(description, training)
     # Of SGD without momentum the counter is all the state.
     has_state = bool(steps) and (states > 0 or optimizer == "SGD")
-    about.facts.update(steps=steps, optimizer_state=has_state)
+    description.facts.update(steps=steps, optimizer_state=has_state)
     if optimizer is not None:
-        say_state(about, optimizer, steps, has_state)
+        say_state(description, optimizer, steps, has_state)
     elif has_state and training:
-        about.contents.append(
+        description.contents.append(
             say("The state of an optimizer after {} steps (batches).", f"{steps:,}")
         )
-        about.problems.append(
+        description.problems.append(
             say(
                 "It does not say which optimizer that was, because the model had been saved "
                 "as .h5 before (lesson 3). load_model takes RMSprop, and skips the state."
@@ -147,24 +147,24 @@ def add_training(about, training, steps, states):
         )
 
 
-def say_compiled(about, training):
+def say_compiled(description, training):
     """Say which loss a model was compiled with, and return the optimizer's name or None."""
     if not isinstance(training, dict) or not training:
-        about.contents.append(say("It was not compiled: no loss, no optimizer."))
+        description.contents.append(say("It was not compiled: no loss, no optimizer."))
         return None
-    about.facts["loss"] = name_of(training.get("loss"))
-    about.contents.append(say("Loss: {}.", about.facts["loss"]))
+    description.facts["loss"] = name_of(training.get("loss"))
+    description.contents.append(say("Loss: {}.", description.facts["loss"]))
     optimizer = training.get("optimizer", training.get("optimizer_config"))
     if optimizer is None:
         return None
-    about.facts["optimizer"] = name_of(optimizer)
-    return about.facts["optimizer"]
+    description.facts["optimizer"] = name_of(optimizer)
+    return description.facts["optimizer"]
 
 
-def say_state(about, optimizer, steps, state):
+def say_state(description, optimizer, steps, state):
     """Say whether the optimizer's state is there."""
     if steps == 0:
-        about.contents.append(
+        description.contents.append(
             say("Optimizer: {}; not a step of training so far.", optimizer)
         )
     elif state:
@@ -173,11 +173,11 @@ def say_state(about, optimizer, steps, state):
             if steps == 1
             else say("{} steps (batches)", f"{steps:,}")
         )
-        about.contents.append(
+        description.contents.append(
             say("Optimizer: {}, with its state after {}.", optimizer, count)
         )
     else:
-        about.contents.append(
+        description.contents.append(
             say("Optimizer: {}; its state is not in the file.", optimizer)
         )
 
@@ -298,7 +298,7 @@ def cautions(config):
     return found
 
 
-def add_needs(about, config):
+def add_needs(description, config):
     """Say what has to be there before the model can be loaded.
 
     Returns:
@@ -306,11 +306,13 @@ def add_needs(about, config):
     """
     names = own_names(config)
     own = sorted(name for name, package in names.items() if not package)
-    about.facts["own_classes"] = own
+    description.facts["own_classes"] = own
     for package in sorted(set(names.values()) - {""}):
-        about.needs.append(say("The package {} (pip install).", shorten(package, 60)))
+        description.needs.append(
+            say("The package {} (pip install).", shorten(package, 60))
+        )
     if own:
-        about.needs.append(
+        description.needs.append(
             say(
                 "Code that is not in the file: the class or function {}. Its name is all "
                 "that the file has. Import it from the program that made the model (lesson "
@@ -320,10 +322,10 @@ def add_needs(about, config):
         )
     kinds = {part.get("class_name") for part in parts(config)}
     functions = lambda_functions(config)
-    about.facts["lambda_functions"] = functions
+    description.facts["lambda_functions"] = functions
     named = [name for name in functions if name]
     if named:
-        about.needs.append(
+        description.needs.append(
             say(
                 "Trust: a Lambda layer calls the function {}, also in safe mode. A function of "
                 "Keras can write files (keras.visualization, keras.utils).",
@@ -331,8 +333,8 @@ def add_needs(about, config):
             )
         )
     if "__lambda__" in kinds or "" in functions:
-        about.facts["code_in_file"] = True
-        about.needs.append(
+        description.facts["code_in_file"] = True
+        description.needs.append(
             say(
                 "A Lambda layer: a piece of Python that is in the file, and can do anything "
                 "to your computer. Keras refuses it. Only if you wrote the file yourself, "
@@ -340,8 +342,8 @@ def add_needs(about, config):
             )
         )
     if "TFSMLayer" in kinds:
-        about.facts["code_in_file"] = True
-        about.needs.append(
+        description.facts["code_in_file"] = True
+        description.needs.append(
             say(
                 "A SavedModel (TFSMLayer), which can write files when it is loaded. Keras "
                 "refuses it. Only if you wrote the file yourself, load it with "
@@ -510,38 +512,41 @@ def convert_lines(path):
     return ["# To continue training:", f"# {command(path)} --convert NEW.keras"]
 
 
-def say_keras_2(about, path, config):
+def say_keras_2(description, path, config):
     """Say what a whole model of Keras 2 needs and can, and which lines load it."""
-    own = add_needs(about, config)
-    about.needs.append(
+    own = add_needs(description, config)
+    description.needs.append(
         say(
             "The package tf_keras, which is Keras 2: Keras 3 loads only some of its files."
         )
     )
-    if about.facts.get("code_in_file"):
-        about.can.append(
+    if description.facts.get("code_in_file"):
+        description.can.append(
             say(
                 "Not be converted: tf_keras loads it, with safe_mode=False, if you trust it."
             )
         )
         return
-    about.can.append(say("Predict, after it is converted: see the lines below."))
-    if about.facts.get("optimizer_state") and about.facts.get("optimizer") == "Nadam":
-        about.can.append(
+    description.can.append(say("Predict, after it is converted: see the lines below."))
+    if (
+        description.facts.get("optimizer_state")
+        and description.facts.get("optimizer") == "Nadam"
+    ):
+        description.can.append(
             say(
                 "Continue training with a fresh optimizer: Keras 3 takes other steps with {}, so "
                 "--convert wants --no-training.",
                 "Nadam",
             )
         )
-    elif about.facts.get("optimizer_state"):
-        about.can.append(
+    elif description.facts.get("optimizer_state"):
+        description.can.append(
             say("Continue training where it stopped, after it is converted.")
         )
-    elif "optimizer" in about.facts:
-        about.can.append(say("Continue training, with a fresh optimizer."))
+    elif "optimizer" in description.facts:
+        description.can.append(say("Continue training, with a fresh optimizer."))
     else:
-        about.can.append(say("Continue training, after model.compile(...)."))
+        description.can.append(say("Continue training, after model.compile(...)."))
     objects = ", custom_objects=own, old_objects=old" if own else ""
     data = data_lines(input_shapes(config))
     lines = ["from modelfile import keras2", *data[:1], *own_lines(own)]
@@ -549,7 +554,7 @@ def say_keras_2(about, path, config):
         lines.append("old = {...}  # the same classes for tf_keras")
     lines.append(f"model = keras2.convert({quoted(path)}{objects})")
     lines += [*data[1:], "predictions = model.predict(x)"] if data else []
-    about.code = [
+    description.code = [
         *lines,
         "# Or, to have a file of Keras 3:",
         f"# {command(path)} --convert NEW.keras",

@@ -17,45 +17,45 @@ TEXT = 64_000_000  # bytes of a configuration
 IN_MEMORY = 500_000_000  # bytes of the weights in a .keras file
 
 
-def keras_file(path, about):
+def keras_file(path, description):
     """A `.keras` file: a zip archive with config.json, metadata.json, model.weights.h5."""
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
         if "config.json" not in archive.namelist():
             return False
-    about.is_a("keras", say("A whole model in the format of Keras, .keras."))
+    description.is_a("keras", say("A whole model in the format of Keras, .keras."))
     with zips.opened(path) as archive:
-        config = read_parts(archive, about)
-    path = about.renamed(path, ".keras")
-    if about.facts.get("keras_version", "").startswith("2."):
-        say_what_keras_2_files_can(about, path, config)
+        config = read_parts(archive, description)
+    path = description.renamed(path, ".keras")
+    if description.facts.get("keras_version", "").startswith("2."):
+        say_what_keras_2_files_can(description, path, config)
     else:
-        say_use(about, path, config)
+        say_use(description, path, config)
     return True
 
 
-def say_use(about, path, config):
+def say_use(description, path, config):
     """Say what a whole model of Keras 3 needs, and what it can."""
-    own = kc.add_needs(about, config)
+    own = kc.add_needs(description, config)
     cautions = kc.cautions(config)
-    about.needs += cautions
-    older.say_versions(about, config)
-    say_what_models_can(about, config, cautions)
-    trust = ", safe_mode=False" if about.facts.get("code_in_file") else ""
-    about.code = kc.load_lines(path, own, kc.input_shapes(config), trust)
+    description.needs += cautions
+    older.say_versions(description, config)
+    say_what_models_can(description, config, cautions)
+    trust = ", safe_mode=False" if description.facts.get("code_in_file") else ""
+    description.code = kc.load_lines(path, own, kc.input_shapes(config), trust)
     if '"mixed_float16"' in json.dumps(config):
-        about.needs.append(
+        description.needs.append(
             say("The policy mixed_float16, or its optimizer's state is skipped.")
         )
-        about.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
+        description.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
 
 
-def read_parts(archive, about):
+def read_parts(archive, description):
     """Say what is in the parts of a `.keras` file, and return its configuration."""
     damaged = zips.damaged_part(archive)
     if damaged:
-        about.refuse(
+        description.refuse(
             say(
                 "Damaged: {} does not have its checksum. Take another copy. (Keras does not "
                 "always notice it.)",
@@ -64,38 +64,38 @@ def read_parts(archive, about):
         )
     names = archive.namelist()
     if "training.json" in names:
-        about.facts["resumable"] = True
-        about.contents.append(
+        description.facts["resumable"] = True
+        description.contents.append(
             say("Written by resumable.py, to resume the training exactly.")
         )
     if "metadata.json" in names:
-        say_writer(about, kc.parse(zips.read(archive, "metadata.json", TEXT)))
+        say_writer(description, kc.parse(zips.read(archive, "metadata.json", TEXT)))
     config = kc.parse(zips.read(archive, "config.json", TEXT))
     training = config.get("compile_config")
-    if damaged or not has_readable_weights(archive, about):
-        kc.name_layers(about, config)
-        optimizer = kc.say_compiled(about, training)
-        about.contents += [say("Optimizer: {}.", optimizer)] if optimizer else []
-        about.facts["optimizer_state"] = None
+    if damaged or not has_readable_weights(archive, description):
+        kc.name_layers(description, config)
+        optimizer = kc.say_compiled(description, training)
+        description.contents += [say("Optimizer: {}.", optimizer)] if optimizer else []
+        description.facts["optimizer_state"] = None
         return config
     with h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
-        say_weights(about, file, config)
+        say_weights(description, file, config)
     return config
 
 
-def say_weights(about, file, config):
+def say_weights(description, file, config):
     """Say what is in the weights of a whole model, and how it was compiled."""
-    arrays = hdf5.arrays_in(file, about)
-    kc.add_layers(about, rows_of_weights(file, arrays, config, about))
+    arrays = hdf5.arrays_in(file, description)
+    kc.add_layers(description, rows_of_weights(file, arrays, config, description))
     training = config.get("compile_config")
-    kc.add_training(about, training, *optimizer_in_weights(file, arrays))
-    check_values(about, list(arrays.values()))
+    kc.add_training(description, training, *optimizer_in_weights(file, arrays))
+    check_values(description, list(arrays.values()))
 
 
-def say_writer(about, metadata):
+def say_writer(description, metadata):
     version = str(metadata.get("keras_version"))
     day, _, time = str(metadata.get("date_saved")).partition("@")
-    about.written_by.append(
+    description.written_by.append(
         say(
             "Keras {}, on {} at {}.",
             shorten(version, 20),
@@ -103,16 +103,16 @@ def say_writer(about, metadata):
             shorten(time, 20) or "?",
         )
     )
-    about.facts.update(keras_version=version, date_saved=f"{day} at {time}")
+    description.facts.update(keras_version=version, date_saved=f"{day} at {time}")
 
 
-def has_readable_weights(archive, about):
+def has_readable_weights(archive, description):
     """Return whether the weights are there and can be read at once; if not, say so."""
     if "model.weights.h5" not in archive.namelist():
-        about.refuse(say("It has no weights: model.weights.h5 is missing in it."))
+        description.refuse(say("It has no weights: model.weights.h5 is missing in it."))
         return False
     if archive.getinfo("model.weights.h5").file_size > IN_MEMORY:
-        about.problems.append(
+        description.problems.append(
             say(
                 "Not looked at: its weights, which take more than {} bytes.",
                 f"{IN_MEMORY:,}",
@@ -122,17 +122,19 @@ def has_readable_weights(archive, about):
     return True
 
 
-def say_what_keras_2_files_can(about, path, config):
-    about.is_a("keras2.keras", say("A whole model in a .keras file of Keras 2."))
-    kc.say_keras_2(about, path, config)
+def say_what_keras_2_files_can(description, path, config):
+    description.is_a("keras2.keras", say("A whole model in a .keras file of Keras 2."))
+    kc.say_keras_2(description, path, config)
 
 
-def say_what_models_can(about, config, cautions):
-    unsafe = about.facts.get("code_in_file")
-    about.can.append(say("Predict, if you trust it.") if unsafe else say("Predict."))
+def say_what_models_can(description, config, cautions):
+    unsafe = description.facts.get("code_in_file")
+    description.can.append(
+        say("Predict, if you trust it.") if unsafe else say("Predict.")
+    )
     random = kc.random_layers(config)
     if kc.quantized(config):
-        about.can.append(
+        description.can.append(
             say(
                 "Not continue training: its layers are quantized ({}), and Keras trains no such "
                 "weights. The optimizer's state is skipped.",
@@ -140,27 +142,27 @@ def say_what_models_can(about, config, cautions):
             )
         )
         return
-    if about.facts.get("resumable"):
-        about.can.append(
+    if description.facts.get("resumable"):
+        description.can.append(
             say(
                 "Continue training to the last bit, by resumable.fit in the program that wrote "
                 "it."
             )
         )
-    elif "optimizer" not in about.facts and about.facts["optimizer_state"]:
-        about.can.append(
+    elif "optimizer" not in description.facts and description.facts["optimizer_state"]:
+        description.can.append(
             say(
                 "Continue training: model.compile(...) with the optimizer that it had, then "
                 "model.optimizer.build(model.trainable_variables) and "
                 "model.load_weights(...) of this file."
             )
         )
-    elif "optimizer" not in about.facts:
-        about.can.append(say("Continue training, after model.compile(...)."))
-    elif not about.facts["optimizer_state"]:
-        about.can.append(say("Continue training, with a fresh optimizer."))
+    elif "optimizer" not in description.facts:
+        description.can.append(say("Continue training, after model.compile(...)."))
+    elif not description.facts["optimizer_state"]:
+        description.can.append(say("Continue training, with a fresh optimizer."))
     elif random:
-        about.can.append(
+        description.can.append(
             say(
                 "Continue training with its optimizer's state, but not to the last bit: the "
                 "random numbers of {} are not in the file (lesson 9).",
@@ -168,11 +170,11 @@ def say_what_models_can(about, config, cautions):
             )
         )
     elif cautions:
-        about.can.append(
+        description.can.append(
             say("Continue training with its optimizer's state; see what it needs.")
         )
     else:
-        about.can.append(
+        description.can.append(
             say(
                 "Continue training as if never interrupted, to the last bit, if the data come "
                 "in the same order. (For a few kinds of models not: docs/formats.md.)"
@@ -188,49 +190,49 @@ def what_weights(version):
     )
 
 
-def weights_file(path, about):
+def weights_file(path, description):
     """A `.weights.h5` file of Keras 3."""
     if not hdf5.is_hdf5(path):
         return False
-    about.is_a("hdf5", say("An HDF5 file, as .h5 and .weights.h5 are."))
+    description.is_a("hdf5", say("An HDF5 file, as .h5 and .weights.h5 are."))
     with h5py.File(path) as file:
         if not has_weights_of_keras_3(file):
             return False
-        about.is_a("weights.h5", what_weights(3))
-        arrays = hdf5.arrays_in(file, about)
+        description.is_a("weights.h5", what_weights(3))
+        arrays = hdf5.arrays_in(file, description)
         if not arrays:
-            about.refuse(
+            description.refuse(
                 say("No array is in it. (Is it one of several, with a .weights.json?)")
             )
-        kc.add_layers(about, rows_by_group(file, arrays))
+        kc.add_layers(description, rows_by_group(file, arrays))
         steps, states = optimizer_in_weights(file, arrays)
         # Keras 2 wrote no names and no learning rate, and its optimizer's state is not read.
         has_names = "vars" in file and "name" in file["vars"].attrs
         rate = arrays.get("optimizer/vars/1")
         if steps is not None and not has_names and (rate is None or rate.shape != ()):
-            about.what = what_weights(2)
-            about.contents.append(
+            description.what = what_weights(2)
+            description.contents.append(
                 say("Its optimizer's state is of Keras 2: Keras 3 skips it.")
             )
             steps, states = None, 0
         elif steps is None:
-            about.contents.append(say("No optimizer's state."))
+            description.contents.append(say("No optimizer's state."))
         else:
             name = hdf5.text(file["optimizer/vars"], "name") or say(
                 "its name is not in the file"
             )
-            kc.say_state(about, re.sub(r"_\d+$", "", name), steps, states > 0)
-        about.facts.update(steps=steps, optimizer_state=states > 0)
-        check_values(about, list(arrays.values()))
-    about.facts.update(checksums=False, needs_keras=0)
-    about.written_by.append(
+            kc.say_state(description, re.sub(r"_\d+$", "", name), steps, states > 0)
+        description.facts.update(steps=steps, optimizer_state=states > 0)
+        check_values(description, list(arrays.values()))
+    description.facts.update(checksums=False, needs_keras=0)
+    description.written_by.append(
         say("The file does not say which version of Keras, nor when.")
     )
-    about.needs.append(
+    description.needs.append(
         say("Your program, to build the same model. Any Keras 3 reads it.")
     )
-    path = about.renamed(path, ".weights.h5")
-    say_what_weights_can(about, path, steps is not None)
+    path = description.renamed(path, ".weights.h5")
+    say_what_weights_can(description, path, steps is not None)
     return True
 
 
@@ -246,15 +248,15 @@ def has_weights_of_keras_3(file):
     return bool(known) or any("vars" in group for group in groups)
 
 
-def sharded_weights(path, about):
+def sharded_weights(path, description):
     """Weights in several files: the `.weights.json` file that lists them, or one of them."""
     part = re.fullmatch(r"(.+)_\d{5}\.weights\.h5", path.name)
     if part:
         path = path.with_name(f"{part[1]}.weights.json")
     if not path.name.endswith(".weights.json") or not path.is_file():
         return False
-    about.path = path.as_posix()
-    about.is_a(
+    description.path = path.as_posix()
+    description.is_a(
         "weights.json",
         say("The list of several files that have the weights of one model."),
     )
@@ -262,65 +264,67 @@ def sharded_weights(path, about):
         raise zips.RefusedError(say("It is too large for such a list: not read."))
     parts = kc.parse(path.read_text(encoding="utf-8"))["weight_map"]
     files = sorted({name for names in parts.values() for name in names})
-    about.written_by.append(
+    description.written_by.append(
         say("Keras 3; the file does not say which version, nor when.")
     )
-    about.contents.append(say("{} files: {}.", len(files), some(files)))
+    description.contents.append(say("{} files: {}.", len(files), some(files)))
     missing = [
         n for n in files if "/" in n or "\\" in n or not (path.parent / n).is_file()
     ]
     if missing:
-        about.refuse(
+        description.refuse(
             say("Not beside it: {}. All files belong together.", some(missing))
         )
     else:
-        say_shards(about, path.parent, parts, files)
-    about.needs.append(
+        say_shards(description, path.parent, parts, files)
+    description.needs.append(
         say("Your program, to build the same model; all files in one folder.")
     )
-    say_what_weights_can(about, path, "/optimizer/vars" in parts)
+    say_what_weights_can(description, path, "/optimizer/vars" in parts)
     return True
 
 
-def say_shards(about, folder, parts, files):
+def say_shards(description, folder, parts, files):
     """Look into each of several files of weights, for what should be there."""
     rows, there, arrays = [], set(), []
     for name in files:
         try:
             with h5py.File(folder / name) as file:
-                inside = hdf5.arrays_in(file, about)
+                inside = hdf5.arrays_in(file, description)
                 rows += rows_by_group(file, inside)
-                check_values(about, list(inside.values()))
+                check_values(description, list(inside.values()))
         except OSError:
-            about.refuse(say("Damaged: {} cannot be read. Take another copy.", name))
+            description.refuse(
+                say("Damaged: {} cannot be read. Take another copy.", name)
+            )
             return
         arrays += inside.values()
         there |= {(f"/{key.rpartition('/')[0]}", name) for key in inside}
-    kc.add_layers(about, rows)
+    kc.add_layers(description, rows)
     lost = [
         group
         for group, names in parts.items()
         if not any((group, name) in there for name in names)
     ]
     if lost:
-        about.refuse(say("Arrays are missing in them: {}.", some(lost, 4)))
+        description.refuse(say("Arrays are missing in them: {}.", some(lost, 4)))
 
 
-def say_what_weights_can(about, path, has_optimizer):
-    about.can.append(say("Predict, in a model that your program builds."))
+def say_what_weights_can(description, path, has_optimizer):
+    description.can.append(say("Predict, in a model that your program builds."))
     if has_optimizer:
-        about.can.append(
+        description.can.append(
             say(
                 "Continue training as if never interrupted, if its optimizer is built before "
                 "the weights are loaded (the line with optimizer.build)."
             )
         )
     else:
-        about.can.append(say("Continue training, with a fresh optimizer."))
-    about.code = kc.weights_lines(path, build_optimizer=has_optimizer)
+        description.can.append(say("Continue training, with a fresh optimizer."))
+    description.code = kc.weights_lines(path, build_optimizer=has_optimizer)
 
 
-def rows_of_weights(file, arrays, config, about):
+def rows_of_weights(file, arrays, config, description):
     """Return a row for each layer, with its arrays, of weights that Keras 3 has saved.
 
     The file does not use the names of layers: they are counted, class by class.
@@ -338,7 +342,7 @@ def rows_of_weights(file, arrays, config, about):
         strangers -= set(mine)
         rows.append((kc.layer_row(layer), [arrays[name] for name in mine]))
     if strangers:
-        about.refuse(
+        description.refuse(
             say(
                 "Arrays of layers that its configuration does not have: {}.",
                 some(sorted(strangers), 4),

@@ -75,29 +75,29 @@ def describe(path):
     Raises:
         FileNotFoundError: there is no such file.
     """
-    about = Description(str(path))
+    description = Description(str(path))
     found = True
     try:
-        found = fill(Path(path), about)
+        found = fill(Path(path), description)
     except zips.RefusedError as error:
-        about.refuse(error.args[0])
+        description.refuse(error.args[0])
     except PermissionError as error:
-        about.refuse(say("It cannot be read: {}.", error.strerror))
+        description.refuse(say("It cannot be read: {}.", error.strerror))
     # Anything can come out of a library that reads a damaged file.
     except Exception as error:
-        about.what = about.what or say("It looks like a model file.")
+        description.what = description.what or say("It looks like a model file.")
         reason = reason_of(error)
-        about.refuse(
+        description.refuse(
             say("It is damaged or not complete: {}. Take another copy.", reason)
         )
     if not found:
-        raise FileNotFoundError(about.path)
-    if not about.usable:
-        about.can, about.code = [], []
-    return about
+        raise FileNotFoundError(description.path)
+    if not description.usable:
+        description.can, description.code = [], []
+    return description
 
 
-def fill(path, about):
+def fill(path, description):
     """Return whether one of the kinds, which fills the Description, takes a path."""
     if path.is_dir():
         kinds = KINDS_OF_FOLDERS
@@ -107,4 +107,4 @@ def fill(path, about):
         raise zips.RefusedError(say("It is neither a file nor a folder."))
     else:
         kinds = [checkpoints.checkpoint]  # its prefix is the name of no file
-    return any(kind(path, about) for kind in kinds)
+    return any(kind(path, description) for kind in kinds)

@@ -22,11 +22,11 @@ BYTES = {
 BYTES |= {"int16": 2, "int8": 1, "uint8": 1, "bool": 1}
 
 
-def litert(path, about):
+def litert(path, description):
     """A LiteRT file, `.tflite`."""
     if head(path)[4:8] != b"TFL3":
         return False
-    about.is_a(
+    description.is_a(
         "litert",
         say("A model for LiteRT (TensorFlow Lite), .tflite, for phones and more."),
     )
@@ -47,25 +47,27 @@ def litert(path, about):
         if isinstance(number, int)
     }
     version = runtime_version(model)
-    about.written_by.append(
+    description.written_by.append(
         say("A converter for LiteRT; it asks for the runtime {} or newer.", version)
         if version
         else say("A converter for LiteRT; the file does not say more.")
     )
-    say_operations(about, model, graph, schema)
-    arrays = constants(model, graph, dtypes, about)
-    kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
-    check_values(about, arrays, infinite=False)
-    about.needs.append(say("The package ai-edge-litert; no TensorFlow."))
-    about.can += [
+    say_operations(description, model, graph, schema)
+    arrays = constants(model, graph, dtypes, description)
+    kc.add_layers(
+        description, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+    )
+    check_values(description, arrays, infinite=False)
+    description.needs.append(say("The package ai-edge-litert; no TensorFlow."))
+    description.can += [
         say("Predict."),
         say("Not continue training, and not become a Keras model again."),
     ]
     inputs = inputs_of(graph, dtypes)
-    about.contents.append(
+    description.contents.append(
         say("Inputs: {}.", some([" ".join(one) for one in inputs], 4))
     )
-    about.code = lines(path, inputs, model.SignatureDefsLength() > 0)
+    description.code = lines(path, inputs, model.SignatureDefsLength() > 0)
     return True
 
 
@@ -78,7 +80,7 @@ def runtime_version(model):
     return None
 
 
-def say_operations(about, model, graph, schema):
+def say_operations(description, model, graph, schema):
     names = {
         number: name
         for name, number in vars(schema.BuiltinOperator).items()
@@ -90,13 +92,13 @@ def say_operations(about, model, graph, schema):
         code = codes[graph.Operators(place).OpcodeIndex()]
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         used.append(names.get(number, str(number)))
-    about.contents.append(
+    description.contents.append(
         say("{} operations: {}.", f"{len(used):,}", some(dict.fromkeys(used), 8))
     )
     custom = [code.CustomCode() for code in codes if code.CustomCode()]
     custom = sorted(name.decode("utf-8", "replace") for name in custom)
     if any(name.startswith("Flex") for name in custom):
-        about.refuse(
+        description.refuse(
             say(
                 "It has operations of TensorFlow that LiteRT does not have: {}. Export it "
                 "without them (lesson 14).",
@@ -104,7 +106,7 @@ def say_operations(about, model, graph, schema):
             )
         )
     elif custom:
-        about.refuse(
+        description.refuse(
             say(
                 "It has operations that only a library of its author has: {}.",
                 some(custom, 4),
@@ -112,7 +114,7 @@ def say_operations(about, model, graph, schema):
         )
 
 
-def constants(model, graph, dtypes, about):
+def constants(model, graph, dtypes, description):
     """Return the arrays whose values are in the file."""
     arrays = []
     for place in range(graph.TensorsLength()):
@@ -127,7 +129,7 @@ def constants(model, graph, dtypes, about):
         if tensor.Sparsity() is not None:
             pass  # only the numbers that are not zero are there
         elif array.size * BYTES.get(dtype, 0) not in (0, length):
-            about.refuse(
+            description.refuse(
                 say("{} has not as many values as its shape says.", shorten(name, 60))
             )
         elif dtype == "float32":

@@ -25,10 +25,10 @@ MODEL_NAMES = (
 MEMBERS = 10_000
 
 
-def empty_file(path, about):
+def empty_file(path, description):
     if path.stat().st_size:
         return False
-    about.is_not_a_model(
+    description.is_not_a_model(
         "empty",
         say("An empty file."),
         say("Nothing is in it. Copy or download it again."),
@@ -36,12 +36,12 @@ def empty_file(path, about):
     return True
 
 
-def web_page(path, about):
+def web_page(path, description):
     """An HTML page: what a link to a download often gives."""
     start = head(path).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not start.startswith((b"<!doctype html", b"<html", b"<head", b"<?xml")):
         return False
-    about.is_not_a_model(
+    description.is_not_a_model(
         "html",
         say("A web page (HTML), not a model."),
         say(
@@ -52,12 +52,12 @@ def web_page(path, about):
     return True
 
 
-def copied_as_text(path, about):
+def copied_as_text(path, description):
     """An HDF5 file in which a program for texts has changed the ends of lines."""
     start = head(path)[:8]
     if not start.startswith(b"\x89HDF") or start == b"\x89HDF\r\n\x1a\n":
         return False
-    about.is_not_a_model(
+    description.is_not_a_model(
         "text_transfer",
         say("An HDF5 file, .h5 say, that was copied as a text."),
         say(
@@ -68,12 +68,12 @@ def copied_as_text(path, about):
     return True
 
 
-def git_lfs_pointer(path, about):
+def git_lfs_pointer(path, description):
     start = head(path)
     if not start.startswith(b"version https://git-lfs.github.com/spec/"):
         return False
     size = start.partition(b"\nsize ")[2].split(b"\n")[0].decode("ascii", "replace")
-    about.is_not_a_model(
+    description.is_not_a_model(
         "lfs",
         say("A pointer of Git LFS: three lines of text that stand for a large file."),
         say(
@@ -85,7 +85,7 @@ def git_lfs_pointer(path, about):
     return True
 
 
-def pytorch_file(path, about):
+def pytorch_file(path, description):
     """What torch.save or torch.jit.save wrote: a zip archive with pickles."""
     if not zipfile.is_zipfile(path):
         return False
@@ -94,7 +94,7 @@ def pytorch_file(path, about):
     if not any(name.endswith("data.pkl") for name in names):
         return False
     if any("/code/" in name for name in names):
-        about.is_not_a_model(
+        description.is_not_a_model(
             "torchscript",
             say("A program of PyTorch (TorchScript), not of TensorFlow or Keras."),
             say(
@@ -103,7 +103,7 @@ def pytorch_file(path, about):
             ),
         )
         return True
-    about.is_not_a_model(
+    description.is_not_a_model(
         "pytorch",
         say("A file of PyTorch, not of TensorFlow or Keras."),
         say(
@@ -114,7 +114,7 @@ def pytorch_file(path, about):
     return True
 
 
-def pickle_file(path, about):
+def pickle_file(path, description):
     """A pickle, known by its first bytes. It is never opened: that would run it."""
     start = head(path)
     if not (
@@ -122,7 +122,7 @@ def pickle_file(path, about):
     ):
         return False
     torch = b"torch" in start or start[2:5] == b"\x8a\nl"
-    about.is_not_a_model(
+    description.is_not_a_model(
         "pickle",
         say("A pickle, Python's way to store any object (perhaps of an old PyTorch).")
         if torch
@@ -135,27 +135,31 @@ def pickle_file(path, about):
     return True
 
 
-def zip_archive(path, about):
+def zip_archive(path, description):
     """Any other zip archive, and one that was cut."""
     if not head(path).startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return False
-    about.is_a("zip", say("A zip archive."))
+    description.is_a("zip", say("A zip archive."))
     if not zipfile.is_zipfile(path):
-        about.what = say("The beginning of a zip archive, of a .keras file perhaps.")
-        about.refuse(say("It was cut: its end is missing. Copy or download it again."))
+        description.what = say(
+            "The beginning of a zip archive, of a .keras file perhaps."
+        )
+        description.refuse(
+            say("It was cut: its end is missing. Copy or download it again.")
+        )
         return True
     with zips.opened(path) as archive:
-        _say_what_is_inside(about, archive.namelist())
+        _say_what_is_inside(description, archive.namelist())
     return True
 
 
-def tar_archive(path, about):
+def tar_archive(path, description):
     """A tar archive, also a compressed one. Nothing is unpacked."""
     start = head(path)
     packed = start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ"))
     if not packed and start[257:262] != b"ustar":
         return False
-    about.is_a(
+    description.is_a(
         "tar", say("A compressed file or archive.") if packed else say("A tar archive.")
     )
     names = []
@@ -168,22 +172,22 @@ def tar_archive(path, about):
                 if len(names) > MEMBERS or read > zips.MANY * 20:
                     break
     except tarfile.ReadError:
-        about.refuse(
+        description.refuse(
             say("Unpack it (with gunzip, say), and ask about what comes out of it.")
         )
         return True
-    about.what = say("A tar archive, compressed.") if packed else about.what
-    _say_what_is_inside(about, names)
+    description.what = say("A tar archive, compressed.") if packed else description.what
+    _say_what_is_inside(description, names)
     return True
 
 
-def _say_what_is_inside(about, names):
+def _say_what_is_inside(description, names):
     # macOS puts such files beside those that were packed.
     names = [n for n in names if not n.startswith("__MACOSX/") and ".DS_Store" not in n]
     inner = [name for name in names if name.endswith("config.json")]
     folder = inner[0].removesuffix("config.json") if inner else None
     if folder and f"{folder}model.weights.h5" in names:
-        about.refuse(
+        description.refuse(
             say(
                 "A .keras file was unpacked, and packed again with its folder: unpack it, then "
                 "ask about the folder {}.",
@@ -193,18 +197,18 @@ def _say_what_is_inside(about, names):
         return
     models = [name for name in names if name.lower().endswith(MODEL_NAMES)]
     if models:
-        about.refuse(
+        description.refuse(
             say("Unpack it first, then ask about what is in it: {}.", some(models, 4))
         )
     elif names:
-        about.refuse(say("No model is in it. It has: {}.", some(names, 4)))
+        description.refuse(say("No model is in it. It has: {}.", some(names, 4)))
     else:
-        about.refuse(say("Nothing is in it."))
+        description.refuse(say("Nothing is in it."))
 
 
-def folder_of_files(path, about):
+def folder_of_files(path, description):
     """Any other folder."""
-    about.is_a("folder", say("A folder."))
+    description.is_a("folder", say("A folder."))
     models = []
     for number, entry in enumerate(os.scandir(path)):
         marks = "saved_model.pb", "checkpoint", ".index", "model.json"
@@ -215,17 +219,17 @@ def folder_of_files(path, about):
         if number > MEMBERS:
             break
     if models:
-        about.refuse(
+        description.refuse(
             say("Ask about one of the models in it: {}.", some(sorted(models), 6))
         )
     else:
-        about.refuse(
+        description.refuse(
             say("No model is directly in it: ask about a folder or a file in it.")
         )
     return True
 
 
-def unknown_file(path, about):
+def unknown_file(path, description):
     """The last of the list."""
     start = head(path)
     try:
@@ -235,11 +239,11 @@ def unknown_file(path, about):
             "" if error.start < len(start[:2000]) - 3 else start[: error.start].decode()
         )
     if text and all(c.isprintable() or c.isspace() for c in text):
-        about.is_a("text", say("A text file."))
-        about.refuse(say("It is no model. It begins with: {}", shorten(text, 60)))
+        description.is_a("text", say("A text file."))
+        description.refuse(say("It is no model. It begins with: {}", shorten(text, 60)))
     else:
-        about.is_a("unknown", say("No file of a kind that is known here."))
-        about.refuse(
+        description.is_a("unknown", say("No file of a kind that is known here."))
+        description.refuse(
             say(
                 "It begins with the bytes {}. Was it cut, encrypted, or written by another "
                 "program?",

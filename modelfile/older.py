@@ -32,13 +32,13 @@ def table():
     return json.loads(TABLE.read_text(encoding="utf-8"))
 
 
-def say_versions(about, config):
+def say_versions(description, config):
     """Say which versions of Keras refuse a file, from its configuration."""
     oldest = needs_version(config)
-    about.facts["needs_keras"] = oldest
-    about.facts["new_settings"] = new_settings(config)
+    description.facts["needs_keras"] = oldest
+    description.facts["new_settings"] = new_settings(config)
     if oldest:
-        about.needs.append(
+        description.needs.append(
             say(
                 "Keras 3.{} or newer. Older ones and Keras 2 refuse the file as it is. (--for "
                 "3.12 --convert NEW.keras writes one for 3.12.)",
@@ -46,7 +46,7 @@ def say_versions(about, config):
             )
         )
     else:
-        about.needs.append(say("Keras 3, any version. Keras 2 refuses the file."))
+        description.needs.append(say("Keras 3, any version. Keras 2 refuses the file."))
 
 
 def needs_version(config):

@@ -17,23 +17,25 @@ MOST = 200_000_000  # bytes that are read at once, and are in memory three times
 COUNT = 100_000  # arrays
 
 
-def onnx_file(path, about):
+def onnx_file(path, description):
     """An ONNX file. It has no mark of its own: the name says so."""
     if path.suffix != ".onnx":
         return False
-    about.is_a("onnx", say("A model in the format ONNX, which many programs can run."))
+    description.is_a(
+        "onnx", say("A model in the format ONNX, which many programs can run.")
+    )
     try:
         import onnx  # noqa: PLC0415  an extra, from requirements-other.txt
     except ImportError:
-        about.needs.append(
+        description.needs.append(
             say("To see what is in it: pip install -r requirements-other.txt")
         )
         return True
     if path.stat().st_size > MOST:
-        about.problems.append(
+        description.problems.append(
             say("Not looked at: it is larger than {} bytes.", f"{MOST:,}")
         )
-        about.code = onnx_start(path)
+        description.code = onnx_start(path)
         return True
     model = onnx.load(path, load_external_data=False)
     if not model.graph.node:
@@ -41,14 +43,16 @@ def onnx_file(path, about):
     writer = f"{model.producer_name} {model.producer_version}"
     writer = shorten(writer.removesuffix("None").strip(), 60)  # tf2onnx has no Git here
     writer = writer or say("A program that is not named")
-    about.written_by.append(say("{}; it does not say when.", writer))
+    description.written_by.append(say("{}; it does not say when.", writer))
     names = [node.op_type for node in model.graph.node]
-    about.contents.append(
+    description.contents.append(
         say("{} operations: {}.", f"{len(names):,}", some(dict.fromkeys(names), 8))
     )
-    arrays = [onnx_array(onnx, t, path, about) for t in model.graph.initializer]
-    kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
-    check_values(about, arrays, infinite=False)
+    arrays = [onnx_array(onnx, t, path, description) for t in model.graph.initializer]
+    kc.add_layers(
+        description, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+    )
+    check_values(description, arrays, infinite=False)
     outside = {
         entry.value
         for tensor in model.graph.initializer
@@ -59,37 +63,39 @@ def onnx_file(path, about):
         name for name in outside if not (path.parent / Path(name).name).is_file()
     ]
     if missing:
-        about.refuse(
+        description.refuse(
             say("Its weights are missing: put {} beside it.", some(sorted(missing), 4))
         )
-    about.needs.append(say("The package onnxruntime, or another program for ONNX."))
+    description.needs.append(
+        say("The package onnxruntime, or another program for ONNX.")
+    )
     strange = sorted(
         {o.domain for o in model.opset_import} - {"", "ai.onnx", "ai.onnx.ml"}
     )
     if strange:
-        about.needs.append(
+        description.needs.append(
             say("Operations that are not of ONNX: {}.", some(strange, 4))
         )
-    about.can += [
+    description.can += [
         say("Predict."),
         say("Not continue training, and not become a Keras model again."),
     ]
-    about.code = onnx_lines(path, model)
+    description.code = onnx_lines(path, model)
     return True
 
 
-def onnx_array(onnx, tensor, path, about):
+def onnx_array(onnx, tensor, path, description):
     dtype = onnx.TensorProto.DataType.Name(tensor.data_type).lower()
     dtype = {"float": "float32", "double": "float64"}.get(dtype, dtype)
     array = Array(tensor.name, tuple(tensor.dims), dtype)
     if tensor.external_data:
-        array.values = onnx_outside(tensor, array, path, about)
+        array.values = onnx_outside(tensor, array, path, description)
     elif dtype == "float32" and tensor.raw_data:
         array.values = lambda: [np.frombuffer(tensor.raw_data, "<f4")]
     return array
 
 
-def onnx_outside(tensor, array, path, about):
+def onnx_outside(tensor, array, path, description):
     """Return what reads values that are in another file; None if they are not there."""
     where = {entry.key: entry.value for entry in tensor.external_data}
     file = path.parent / Path(where.get("location", "")).name
@@ -100,7 +106,7 @@ def onnx_outside(tensor, array, path, about):
     if not file.is_file():
         return None
     if file.stat().st_size < start + wanted:
-        about.refuse(
+        description.refuse(
             say(
                 "Its weights are cut: {} has {} bytes, and {} ends at {}.",
                 shorten(file.name, 60),
@@ -163,13 +169,13 @@ SAFE_TYPES |= {"U8": (None, 1), "BOOL": (None, 1), "U16": (None, 2), "U32": (Non
 SAFE_NAMES = {"F": "float", "BF": "bfloat", "I": "int", "U": "uint"}
 
 
-def safetensors(path, about):
+def safetensors(path, description):
     """A `.safetensors` file: a length, a JSON text, and the bytes of the arrays."""
     start = head(path)
     length = int.from_bytes(start[:8], "little")
     if start[8:9] != b"{" or not 2 <= length <= 100_000_000:
         return False
-    about.is_a(
+    description.is_a(
         "safetensors",
         say(
             "Arrays in a .safetensors file: the weights of a model. The model, its layers and "
@@ -178,19 +184,23 @@ def safetensors(path, about):
     )
     size = path.stat().st_size
     if size < 8 + length:
-        about.refuse(say("It was cut: its end is missing. Copy or download it again."))
+        description.refuse(
+            say("It was cut: its end is missing. Copy or download it again.")
+        )
         return True
     with open(path, "rb") as file:
         header = kc.parse(file.read(8 + length)[8:])
     made = header.pop("__metadata__", {}).get("format", "")
     made = {"pt": "PyTorch", "tf": "TensorFlow", "np": "NumPy"}.get(made, made)
     if made:
-        about.written_by.append(say("{}; it does not say when.", shorten(made, 40)))
+        description.written_by.append(
+            say("{}; it does not say when.", shorten(made, 40))
+        )
     arrays = [safe_array(path, name, one, length) for name, one in header.items()]
     ends = [int(one["data_offsets"][1]) for one in header.values()]
     wanted = 8 + length + max(ends, default=0)
     if size != wanted:
-        about.refuse(
+        description.refuse(
             say(
                 "Its arrays should end at {} bytes, and {} are there: the file was cut, or is "
                 "not complete.",
@@ -198,16 +208,18 @@ def safetensors(path, about):
                 f"{size:,}",
             )
         )
-    kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
-    if about.usable:
-        check_values(about, arrays, infinite=False)
-    about.needs.append(
+    kc.add_layers(
+        description, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+    )
+    if description.usable:
+        check_values(description, arrays, infinite=False)
+    description.needs.append(
         say(
             "The package safetensors (pip install), and a program that builds the model."
         )
     )
-    about.can.append(say("Give back its arrays."))
-    about.code = [
+    description.can.append(say("Give back its arrays."))
+    description.code = [
         "from safetensors.numpy import load_file",
         f"arrays = load_file({quoted(path)})",
     ]
@@ -236,7 +248,7 @@ def safe_array(path, name, one, length):
     return array
 
 
-def numpy_arrays(path, about):
+def numpy_arrays(path, description):
     """A `.npz` file: a zip archive of NumPy arrays."""
     if not zipfile.is_zipfile(path):
         return False
@@ -244,18 +256,18 @@ def numpy_arrays(path, about):
         names = archive.namelist()
     if not names or not all(name.endswith(".npy") for name in names):
         return False
-    about.is_a(
+    description.is_a(
         "npz",
         say(
             "NumPy arrays in a .npz file: data, or weights. A model, its layers and how "
             "they are connected, is not in it."
         ),
     )
-    about.written_by.append(say("np.savez; the file does not say when."))
+    description.written_by.append(say("np.savez; the file does not say when."))
     with zips.opened(path) as archive:
         damaged = zips.damaged_part(archive)
         if damaged:
-            about.refuse(
+            description.refuse(
                 say(
                     "Damaged: {} does not have its checksum. Take another copy.",
                     damaged,
@@ -266,20 +278,20 @@ def numpy_arrays(path, about):
         for name in names[:COUNT]:
             with archive.open(name) as member:
                 array = numpy_header(
-                    name, member, archive.getinfo(name).file_size, about
+                    name, member, archive.getinfo(name).file_size, description
                 )
             array.name = name.removesuffix(".npy")
             if array.dtype.startswith("float"):
                 array.values = pieces(archive, name, array)
             arrays.append(array)
         rows = [({"name": one.name, "kind": ""}, [one]) for one in arrays]
-        kc.add_layers(about, rows, data=True)
-        check_values(about, arrays)
-    about.needs.append(
+        kc.add_layers(description, rows, data=True)
+        check_values(description, arrays)
+    description.needs.append(
         say("Only NumPy; and to predict, the program that builds the model.")
     )
-    about.can.append(say("Give back its arrays."))
-    about.code = [
+    description.can.append(say("Give back its arrays."))
+    description.code = [
         "import numpy as np",
         f"with np.load({quoted(path)}) as file:",
         "    arrays = {name: file[name] for name in file}",
@@ -287,28 +299,28 @@ def numpy_arrays(path, about):
     return True
 
 
-def numpy_array(path, about):
+def numpy_array(path, description):
     """A `.npy` file: one array."""
     if not head(path).startswith(b"\x93NUMPY"):
         return False
-    about.is_a("npy", say("One NumPy array in a .npy file: data, not a model."))
+    description.is_a("npy", say("One NumPy array in a .npy file: data, not a model."))
     with open(path, "rb") as file:
-        array = numpy_header(path.name, file, path.stat().st_size, about)
-    about.written_by.append(say("np.save; the file does not say when."))
-    about.contents.append(
+        array = numpy_header(path.name, file, path.stat().st_size, description)
+    description.written_by.append(say("np.save; the file does not say when."))
+    description.contents.append(
         say("{} values, shape {}, {}.", f"{array.size:,}", array, array.dtype)
     )
-    about.can.append(say("Give back its array."))
-    about.code = ["import numpy as np", f"array = np.load({quoted(path)})"]
+    description.can.append(say("Give back its array."))
+    description.code = ["import numpy as np", f"array = np.load({quoted(path)})"]
     return True
 
 
-def numpy_header(name, file, size, about):
+def numpy_header(name, file, size, description):
     """Return an Array without its values, from the beginning of a `.npy` file."""
     shape, dtype = read_header(file)
     array = Array(name, shape, str(dtype))
     if dtype.hasobject:
-        about.refuse(
+        description.refuse(
             say(
                 "{} has Python objects in a pickle, which can be a program. It was not "
                 "opened, and np.load refuses it, too.",
@@ -316,7 +328,7 @@ def numpy_header(name, file, size, about):
             )
         )
     elif array.size * dtype.itemsize + file.tell() != size:
-        about.refuse(
+        description.refuse(
             say(
                 "{} has the shape {}, and its values are not there.",
                 shorten(name, 60),

@@ -46,11 +46,11 @@ class Reader:
         except (EOFError, OSError):
             reason = say("The library that reads such files crashes with it")
         self.stop()
-        about = Description(path, what=say("It looks like a model file."))
-        about.refuse(
+        description = Description(path, what=say("It looks like a model file."))
+        description.refuse(
             say("{}: it is damaged, or was made to do harm. Take another copy.", reason)
         )
-        return about.clean()
+        return description.clean()
 
     def stop(self):
         if self.process is not None:

@@ -16,7 +16,7 @@ BYTES = {"float32": 4, "float16": 2, "int32": 4, "uint16": 2, "uint8": 1, "bool"
 BYTES |= {"complex64": 8}
 
 
-def tensorflow_js(path, about):
+def tensorflow_js(path, description):
     """A TensorFlow.js model: its `.json` file, one of its weight files, or its folder."""
     file = json_file(path)
     if file is None:
@@ -33,42 +33,42 @@ def tensorflow_js(path, about):
         and '"modelTopology"' not in text
     ):
         return False
-    about.path = file.as_posix()
+    description.path = file.as_posix()
     if text.lstrip().startswith("["):
-        return weights_manifest(file, kc.parse(text), about)
-    about.is_a("tfjs", say("A model for TensorFlow.js, which runs in a browser."))
+        return weights_manifest(file, kc.parse(text), description)
+    description.is_a("tfjs", say("A model for TensorFlow.js, which runs in a browser."))
     described = kc.parse(text)
     topology = described["modelTopology"]
-    say_writer(about, described)
+    say_writer(description, described)
     arrays = []
     for group in described.get("weightsManifest", []):
-        arrays += arrays_of(group, file.parent, about)
+        arrays += arrays_of(group, file.parent, description)
     if described.get("format") == "graph-model" or "node" in topology:
-        about.is_a(
+        description.is_a(
             "tfjs.graph",
             say("A graph model for TensorFlow.js: a computation, no layers."),
         )
-        about.needs.append(say("A browser, and there tf.loadGraphModel."))
-        about.can.append(
+        description.needs.append(say("A browser, and there tf.loadGraphModel."))
+        description.can.append(
             say("Predict in a browser. In Python, nothing of this project loads it.")
         )
         kc.add_layers(
-            about, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+            description, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
         )
     else:
-        about.is_a(
+        description.is_a(
             "tfjs", say("A layers model for TensorFlow.js, which runs in a browser.")
         )
         # The official converter writes it inside of "model_config"; a browser does not.
-        say_layers(about, topology.get("model_config", topology), arrays, file)
-    about.contents.append(say("No loss, no optimizer."))
-    check_values(about, arrays)
+        say_layers(description, topology.get("model_config", topology), arrays, file)
+    description.contents.append(say("No loss, no optimizer."))
+    check_values(description, arrays)
     return True
 
 
-def weights_manifest(file, groups, about):
+def weights_manifest(file, groups, description):
     """The list of weights that older converters wrote beside a graph or a model."""
-    about.is_a(
+    description.is_a(
         "tfjs.weights",
         say(
             "The list of the weights of a TensorFlow.js model. The model is not in it."
@@ -76,10 +76,12 @@ def weights_manifest(file, groups, about):
     )
     arrays = []
     for group in groups:
-        arrays += arrays_of(group, file.parent, about)
-    kc.add_layers(about, [({"name": one.name, "kind": ""}, [one]) for one in arrays])
-    check_values(about, arrays, infinite=False)
-    about.needs.append(say("The model beside it: a model.json, or a .pb file."))
+        arrays += arrays_of(group, file.parent, description)
+    kc.add_layers(
+        description, [({"name": one.name, "kind": ""}, [one]) for one in arrays]
+    )
+    check_values(description, arrays, infinite=False)
+    description.needs.append(say("The model beside it: a model.json, or a .pb file."))
     return True
 
 
@@ -99,10 +101,10 @@ def json_file(path):
     return path if is_json else None
 
 
-def say_writer(about, described):
+def say_writer(description, described):
     writers = [described.get(key) for key in ("generatedBy", "convertedBy")]
     writers = [shorten(writer, 60) for writer in writers if writer]
-    about.written_by.append(
+    description.written_by.append(
         say(
             "{}; it does not say when.",
             some(writers) or say("A program that is not named"),
@@ -110,7 +112,7 @@ def say_writer(about, described):
     )
 
 
-def say_layers(about, model, arrays, file):
+def say_layers(description, model, arrays, file):
     layers = kc.layers_of(model)
     left = {array.name: array for array in arrays}
     rows = []
@@ -118,36 +120,36 @@ def say_layers(about, model, arrays, file):
         row = kc.layer_row(layer)
         mine = [name for name in left if name.startswith(f"{row['name']}/")]
         rows.append((row, [left.pop(name) for name in mine]))
-    kc.add_layers(about, rows)
+    kc.add_layers(description, rows)
     if left:
-        about.refuse(
+        description.refuse(
             say(
                 "Arrays of layers that its description does not have: {}.",
                 some(left, 4),
             )
         )
-    about.needs.append(
+    description.needs.append(
         say("In a browser, tf.loadLayersModel. In Python, modelfile.tfjs.")
     )
     others = sorted({str(layer.get("class_name")) for layer in layers} - {"Dense"})
-    about.facts["dense"] = bool(layers) and not others
-    if not about.facts["dense"]:
-        about.can.append(
+    description.facts["dense"] = bool(layers) and not others
+    if not description.facts["dense"]:
+        description.can.append(
             say(
                 "Predict in a browser. modelfile.tfjs knows Dense layers, and not {}.",
                 some(others, 4),
             )
         )
         return
-    about.can.append(say("Predict, in a browser and in Keras."))
-    about.can.append(say("Continue training in Keras, with a fresh optimizer."))
+    description.can.append(say("Predict, in a browser and in Keras."))
+    description.can.append(say("Continue training in Keras, with a fresh optimizer."))
     data = kc.data_lines(kc.input_shapes(model))
-    about.code = ["from modelfile import tfjs", *data[:1]]
-    about.code += [f"model = tfjs.load({quoted(file)})", *data[1:]]
-    about.code += ["predictions = model.predict(x)"] if data else []
+    description.code = ["from modelfile import tfjs", *data[:1]]
+    description.code += [f"model = tfjs.load({quoted(file)})", *data[1:]]
+    description.code += ["predictions = model.predict(x)"] if data else []
 
 
-def arrays_of(group, folder, about):
+def arrays_of(group, folder, description):
     """Return the arrays of a group of files; those that are cut or missing are a problem."""
     # Only the name counts: a file from others cannot point to another folder.
     files = [
@@ -170,7 +172,7 @@ def arrays_of(group, folder, about):
         end += array.size * BYTES.get(stored, 0)
         arrays.append(array)
     if missing:
-        about.refuse(
+        description.refuse(
             say("Its weights are missing: put {} beside it.", some(missing, 4))
         )
         return arrays
@@ -178,7 +180,7 @@ def arrays_of(group, folder, about):
     known = all(array.dtype in BYTES or array.dtype == "string" for array in arrays)
     known &= len(files) == 1 or all(array.dtype in BYTES for array in arrays)
     if known and size != end:
-        about.refuse(
+        description.refuse(
             say(
                 "Its weights should be {} bytes, and {} are there: the file was cut, or is "
                 "of another model.",
