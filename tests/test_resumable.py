@@ -545,7 +545,7 @@ def test_it_works_with(build, data, tmp_path, capsys):
     assert "Not exact" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "bfloat16"])
 def test_it_works_with_the_precision(policy, tmp_path, capsys):
     keras.config.set_dtype_policy(policy)
     try:

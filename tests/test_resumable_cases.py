@@ -659,25 +659,6 @@ def test_a_model_without_get_config_is_saved_as_weights_and_resumes(tmp_path, ca
     ]
 
 
-def test_pure_bfloat16_with_best_weights_resumes(tmp_path):
-    keras.config.set_dtype_policy("bfloat16")
-    try:
-        never, often = never_and_often_stopped(
-            tmp_path,
-            small,
-            flat,
-            lambda: [
-                Score(4, 1, 2, 3),
-                keras.callbacks.EarlyStopping(
-                    "score", mode="min", patience=9, restore_best_weights=True
-                ),
-            ],
-        )
-    finally:
-        keras.config.set_dtype_policy("float32")
-    assert largest_difference(never, often) == 0
-
-
 # Data as a function of the epoch
 
 
