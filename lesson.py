@@ -25,7 +25,6 @@ from pathlib import Path
 import quiet  # first: it starts TensorFlow without its messages
 import data
 import language
-import models
 
 import h5py
 import keras
@@ -45,11 +44,11 @@ if WINDOWS:
 
 
 def _leave_quietly(kind, error, traceback):
-    """Say no more than that after Ctrl-C, and nothing where nobody reads any more."""
+    """Say one sentence after Ctrl-C, and nothing if the reader of the output has gone."""
     if issubclass(kind, KeyboardInterrupt):
         _print("\nStopped by Ctrl-C. You can start it again.")
     elif not issubclass(kind, BrokenPipeError) and not (
-        # What Windows says of a pipe that was closed.
+        # How Windows reports a closed pipe.
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
         sys.__excepthook__(kind, error, traceback)
@@ -62,30 +61,18 @@ def _print(text):
     print(language.printed(text))
 
 
-def arguments(doc, model=False, parser=None):
+def arguments(doc):
     """Read the arguments of a lesson, and print its title.
 
     Args:
         doc: the lesson's docstring; its first line is the title.
-        model: whether the lesson takes `--model`.
-        parser: an `argparse.ArgumentParser` with the lesson's own arguments, if it
-            has any.
 
     Returns:
         argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
-        that accuracies can be checked), `model` (str) if the lesson takes it, and the
-        lesson's own.
+        that accuracies can be checked).
     """
     title = doc.splitlines()[0]
-    parser = parser or argparse.ArgumentParser()
-    parser.description = title
-    if model:
-        parser.add_argument(
-            "--model",
-            choices=list(models.BUILDS),
-            default="sequential",
-            help="how the classifier is built (default: %(default)s)",
-        )
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument(
         "--samples",
         type=number(data.TRAINING_IMAGES),
@@ -97,10 +84,10 @@ def arguments(doc, model=False, parser=None):
     args = parser.parse_args()
     args.full = args.samples == data.TRAINING_IMAGES
     _print(title)
-    images = f"{args.samples:,} training images"
-    if model:
-        images = f"{args.model} model, {images}"
-    _print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
+    _print(
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"{args.samples:,} training images"
+    )
     return args
 
 
@@ -305,7 +292,8 @@ def run(*command, directory=None):
 
     Args:
         *command: what stands behind `python`: a program of this project and its arguments;
-            or "-c" and Python code, which is printed first.
+            "-m", a module of it and its arguments; or "-c" and Python code, which is
+            printed first.
         directory: the process's working directory.
     """
     program, *arguments = command
@@ -315,7 +303,7 @@ def run(*command, directory=None):
         print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
         arguments = [code]
         environment["PYTHONPATH"] = str(ROOT)
-    else:
+    elif program != "-m":
         program = ROOT / program
     command = [sys.executable, program, *arguments]
     if subprocess.run(command, check=False, cwd=directory, env=environment).returncode:

@@ -249,8 +249,9 @@ def numbers(pattern, text):
 
 # What Keras and TensorFlow say, and code: it stays English.
 OTHERS_SAY = [
-    # Lesson 6 runs modelfile, which speaks for itself: test_modelfile_chinese.py.
+    # Lessons 6 and 7 run modelfile, which speaks for itself: test_modelfile_chinese.py.
     r"(?ms)^datasets/keras2/functional/model\.h5\n.*?3,750\D?$",
+    r"(?ms)^saved/07_older_keras/mnist\.keras\n.*?1,875\D?$",
     r"(?m)^[ |]* (error|warns)  .*\n(?:[ |]* {10}.*\n)*",
     r"(?m)^   > .*$",
     r"(?m)\b\w+Error: .*$",
