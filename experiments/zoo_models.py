@@ -371,7 +371,7 @@ def two_optimizers():
     return model
 
 
-# Layers of one's own
+# Your own layers
 
 
 @keras.saving.register_keras_serializable("zoo")

@@ -134,7 +134,7 @@ def test_lesson_5_makes_a_refused_file_load(default_run):
     assert "Object /hidden present in saved file, missing" in text
     assert "ok the comparison says: error" in text
     assert "ok the comparison says: success" in text
-    assert "ok not one bit is different" in text
+    assert "ok not one bit differs" in text
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ def test_lesson_10_ends_as_if_never_killed(default_run):
     assert "ok     as if never killed: not one bit differs" in again
 
 
-def test_a_training_that_was_killed_continues_and_one_that_has_ended_begins_anew(folder):
+def test_a_training_that_was_killed_continues_and_one_that_has_ended_begins_anew(
+    folder,
+):
     process, _ = start_and_read_until(folder, PROGRAM, "Epoch 4/6", *FEW)
     process.kill()
     process.communicate()

@@ -14,10 +14,10 @@ from conftest import ROOT, numbers
 SCRIPT = "11_two_devices.py"
 
 
-def test_lesson_11_goes_on_training_on_one_device_and_on_two(default_run):
+def test_lesson_11_continues_training_on_one_device_and_on_two(default_run):
     text = default_run(SCRIPT).stdout
     assert "/device:CPU:1\n" in text
-    assert "ok     Adam went on counting batches: 400" in text
+    assert "ok     Adam continued counting batches: 400" in text
     for where in ("on both devices", "on one device"):
         (difference,) = numbers(rf"{where}: weights differ by at most ([\d.e-]+)", text)
         assert difference < 1e-4

@@ -23,7 +23,7 @@ def test_lesson_13_predicts_in_a_process_that_does_not_know_the_class(default_ru
     program = re.findall(r"^   > (.+)$", text, re.M)
     assert "import tensorflow as tf" in program
     assert not any("models" in line or "keras" in line for line in program)
-    assert text.count("ok     the logits differ by at most") == 2
+    assert "ok     the logits differ by at most" in text
     assert "ok     the first test image is a 7" in text
 
 

@@ -1,4 +1,4 @@
-"""modelfile.keras2: real files of Keras 2, their predictions, and how their training goes on.
+"""modelfile.keras2: real files of Keras 2, their predictions, and how their training continues.
 
 Of TensorFlow 2.3: datasets/keras2. What is newer is written here by tf_keras 2.21, in a
 process of its own. By hand, the same models were also tried with files of TensorFlow 2.0,

@@ -196,7 +196,7 @@ def test_killed_at_any_moment_it_ends_like_the_training_that_was_never_killed(tm
     process = python(tmp_path / "training.py", killed, ROOT / "tests")
     last_line = process.communicate(timeout=100)[0].splitlines()[-1]
     assert last_line == reference.communicate(timeout=100)[0].splitlines()[-1]
-    assert begins == sorted(set(begins)), "each start goes on where the last one was"
+    assert begins == sorted(set(begins)), "each start continues where the last one was"
     with np.load(never / "end.npz") as one, np.load(killed / "end.npz") as other:
         assert set(one) == set(other) and len(one["loss"]) < 90, (
             "EarlyStopping stopped it"
@@ -417,7 +417,7 @@ def never_and_often_stopped(tmp_path, build, data, callbacks=tuple):
 
 
 class Noisy(keras.layers.Layer):
-    """A layer of one's own, registered nowhere, with random numbers of its own."""
+    """Your own layer, registered nowhere, with random numbers of its own."""
 
     def __init__(self, **settings):
         super().__init__(**settings)
@@ -567,7 +567,7 @@ def test_it_works_with_the_precision(policy, tmp_path, capsys):
 
 
 def test_with_seven_batches_at_once_an_epoch_of_ten_has_fourteen(tmp_path):
-    """Keras goes on to a multiple of steps_per_execution, and so does the place."""
+    """Keras trains to a multiple of steps_per_execution, and so does the place."""
 
     def build():
         return cnn(steps_per_execution=7)
@@ -581,7 +581,7 @@ def test_with_seven_batches_at_once_an_epoch_of_ten_has_fourteen(tmp_path):
 
 
 class Restless(keras.callbacks.Callback):
-    """A callback of one's own: each epoch has a smaller learning rate than the last."""
+    """Your own callback: each epoch has a smaller learning rate than the last."""
 
     def on_train_begin(self, logs=None):
         self.rates = [0.01]

@@ -48,8 +48,8 @@ async function loadModel() {
 async function start() {
   if (location.protocol === "file:") {
     element("status").textContent =
-      "A page opened as a file cannot load a model. Run lesson 15 with --serve, and open the " +
-      "address that it prints.";
+      "A page opened as a file cannot load a model. Run lesson 15, then programs/serve.py, " +
+      "and open the address that it prints.";
     return;
   }
   try {
@@ -66,7 +66,7 @@ async function start() {
     await loadModel();
   } catch (error) {
     element("status").textContent =
-      `The model cannot be loaded (${error.message}). Run lesson 15 again, with --serve.`;
+      `The model cannot be loaded (${error.message}). Run lesson 15 and programs/serve.py.`;
     return;
   }
   element("status").textContent = "";
@@ -182,7 +182,7 @@ function show() {
 
 const percent = (share) => `${Math.round(100 * share)}%`;
 
-// Teaching: training goes on where Keras stopped, with one image and a new Adam.
+// Teaching: training continues where Keras stopped, with one image and a new Adam.
 
 async function teach(label) {
   const image = tf.tensor2d(digit(), [1, 784]);
@@ -206,7 +206,7 @@ async function save() {
   await model.save(`downloads://taught-${time}`);
   element("taught").textContent =
     `Saved: two files, taught-${time}. If only one arrived, allow this page to download ` +
-    "several. Lesson 15 loads the .json file into Keras: --taught FILE";
+    "several. In Python, tfjs.load of lesson 15 loads the .json file.";
 }
 
 async function forget() {
