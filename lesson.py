@@ -250,7 +250,7 @@ def headline(message, width=240):
 
 
 def free_ports():
-    """Return two ports of this machine that nobody listens on."""
+    """Return two ports of this machine that are free."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,

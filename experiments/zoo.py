@@ -298,7 +298,7 @@ def try_way(way, training, folder):
         except Exception as error:
             return Cell(PREDICTS, type(error).__name__, beginning(error), difference)
     later = lesson.largest_difference(loaded.get_weights(), training.resumed)
-    # Whoever copies weights alone knows that the optimizer starts afresh.
+    # Copying weights alone is known to start the optimizer afresh.
     copied = way in ("set_weights", "clone_model")
     expected = copied and case.go_on is zoo_models.fit
     if later == 0:

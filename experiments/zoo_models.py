@@ -349,7 +349,7 @@ class TwoOptimizers(TwoLayers):
     def compile(self, optimizer, loss, head_optimizer):
         super().compile(optimizer=optimizer, loss=loss)
         self.head_optimizer = head_optimizer
-        # Built at once, so that whoever loads weights has a place for their state.
+        # Built at once, so that loaded weights have a place for their state.
         optimizer.build(self.base.trainable_variables)
         head_optimizer.build(self.head.trainable_variables)
 

@@ -4,25 +4,12 @@ import zipfile
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 
-import keras
-
 SCRIPT = "07_older_keras.py"
 
 
 def config(path):
     with zipfile.ZipFile(path) as archive:
         return archive.read("config.json").decode()
-
-
-def test_lesson_7_writes_a_file_for_an_older_keras_with_a_command_and_by_hand(
-    default_run,
-):
-    text = default_run(SCRIPT).stdout
-    assert "Written: saved/07_older_keras/for-3.12.keras, 50,890 parameters." in text
-    assert f"ok     by Keras {keras.__version__}, the one here" in text
-    assert "ok     it predicts as before" in text
-    assert "ok     by hand: not one bit differs" in text
-    assert "ok     weights alone: not one bit differs" in text
 
 
 def test_the_new_file_lacks_what_is_new_and_has_all_the_rest(default_run):

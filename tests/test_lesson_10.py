@@ -26,19 +26,6 @@ PROGRAM = "programs/train_safely.py"
 FEW = ("--samples", "2000")
 
 
-def test_lesson_10_ends_as_if_never_killed(default_run):
-    text = default_run(SCRIPT).stdout
-    assert "two files: ['epoch-0005.keras', 'epoch-0006.keras']" in text
-    _, killed = text.split("2. Kill")
-    killed, again = killed.split("3. Damage")
-    assert killed.rstrip().endswith("| Epoch 4/6")
-    assert "epoch-0003.keras is damaged: the file before it is used." in again
-    assert "2 of 6 epochs are done." in again
-    assert "| Epoch 2/6" not in again
-    assert "| Epoch 3/6" in again
-    assert "ok     as if never killed: not one bit differs" in again
-
-
 def test_a_training_that_was_killed_continues_and_one_that_has_ended_begins_anew(
     folder,
 ):
