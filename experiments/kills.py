@@ -164,16 +164,16 @@ def train(folder):
     x = random_numbers.random((IMAGES, models.PIXELS), dtype="float32")
     y = random_numbers.integers(models.CLASSES, size=IMAGES)
     trainings = []
-    for method, go_on in METHODS.items():
+    for method, resume in METHODS.items():
         place = folder / method
         place.mkdir(exist_ok=True)
         try:
-            model, done, callback = go_on(place)
+            model, done, callback = resume(place)
         except (Exception, SystemExit):  # damage shows as many kinds of errors
             print(f"unusable {method}")
             shutil.rmtree(place)
             place.mkdir()
-            model, done, callback = go_on(place)
+            model, done, callback = resume(place)
         print(f"epoch {method} {done}")
         print(f"batches {method} {int(model.optimizer.iterations)}")
         callbacks = [Say(f"saving {method}"), callback, Say(f"saved {method}")]

@@ -155,7 +155,7 @@ def train(case):
     saved, uninterrupted = trained
     # A stateful layer remembers what it has predicted. So the saved model does not predict.
     predictions = predict(uninterrupted, x)
-    case.go_on(uninterrupted, x, case.y)
+    case.train_more(uninterrupted, x, case.y)
     return Training(case, saved, predictions, uninterrupted.get_weights())
 
 
@@ -294,13 +294,13 @@ def try_way(way, training, folder):
         if not hasattr(loaded, "train_on_batch"):
             return Cell(PREDICTS, "", "", difference)
         try:
-            case.go_on(loaded, x, case.y)
+            case.train_more(loaded, x, case.y)
         except Exception as error:
             return Cell(PREDICTS, type(error).__name__, beginning(error), difference)
     later = lesson.largest_difference(loaded.get_weights(), training.resumed)
     # Copying weights alone is known to start the optimizer afresh.
     copied = way in ("set_weights", "clone_model")
-    expected = copied and case.go_on is zoo_models.fit
+    expected = copied and case.train_more is zoo_models.fit
     if later == 0:
         outcome = RESUMES
     elif expected or warned.first():

@@ -69,7 +69,7 @@ def test_a_file_written_for_older_versions_loads_in_each(outcomes):
             assert outcomes[".older.keras", writer, reader] == all_models("resumes")
 
 
-def test_h5_does_not_go_on_in_any_keras_3(outcomes):
+def test_h5_does_not_resume_in_any_keras_3(outcomes):
     for writer in KERAS_3:
         for reader in KERAS_3:
             assert "resumes" not in outcomes[".h5", writer, reader].values()

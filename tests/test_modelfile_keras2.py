@@ -155,7 +155,9 @@ def subclassed():
         ("subclassed/model", subclassed),
     ],
 )
-def test_a_file_of_2020_predicts_and_goes_on_as_tensorflow_2_3_did(name, build, mnist):
+def test_a_file_of_2020_predicts_and_continues_as_tensorflow_2_3_did(
+    name, build, mnist
+):
     (x_train, y_train), (x_test, _) = mnist
     reference = np.load(data.keras2_file(f"{name.split('/')[0]}/reference.npz"))
     model = keras2.convert(data.keras2_file(name), build and build())
@@ -212,7 +214,7 @@ def test_a_saved_model_of_keras_2_is_refused_but_its_graph_can_be_read(mnist):
         *((name, "weights") for name in NAMES[:-1]),
     ],
 )
-def test_a_newer_file_predicts_and_goes_on_as_its_own_keras_did(newer, name, kind):
+def test_a_newer_file_predicts_and_continues_as_its_own_keras_did(newer, name, kind):
     reference = np.load(newer / name / "reference.npz")
     inputs = [reference[key] for key in sorted(reference) if key.startswith("x")]
     x = inputs[0] if len(inputs) == 1 else inputs

@@ -320,7 +320,7 @@ def without_history(saved, members):
     del saved["memory"]["History"]
 
 
-def go_on(folder, copy, change=None):
+def continued(folder, copy, change=None):
     shutil.copytree(folder, copy)
     if change is not None:
         rewrite(copy / "newest.keras", change)
@@ -328,7 +328,7 @@ def go_on(folder, copy, change=None):
 
 
 def test_with_all_parts_nothing_differs(never_stopped, after_seven_epochs, tmp_path):
-    model, history = go_on(after_seven_epochs, tmp_path / "copy")
+    model, history = continued(after_seven_epochs, tmp_path / "copy")
     assert largest_difference(model, never_stopped[0]) == 0
     assert history.history == never_stopped[1].history
     assert history.epoch == never_stopped[1].epoch == list(range(10)), (
@@ -352,7 +352,7 @@ def test_with_all_parts_nothing_differs(never_stopped, after_seven_epochs, tmp_p
 def test_without_one_part_the_result_is_another(
     change, never_stopped, after_seven_epochs, tmp_path
 ):
-    model, history = go_on(after_seven_epochs, tmp_path / "copy", change)
+    model, history = continued(after_seven_epochs, tmp_path / "copy", change)
     loss, never = history.history["loss"], never_stopped[1].history["loss"]
     if change is without_best_weights:
         assert largest_difference(model, never_stopped[0]) > 1e-4
@@ -383,7 +383,7 @@ def test_resumed_from_the_keras_file_by_keras_alone_the_weights_differ(
 def test_a_training_that_was_stopped_early_stays_stopped(
     never_stopped, after_seven_epochs, tmp_path, capsys
 ):
-    go_on(after_seven_epochs, tmp_path / "copy")
+    continued(after_seven_epochs, tmp_path / "copy")
     capsys.readouterr()
     model, history = start(tmp_path / "copy", 99, cnn, images(), memories())
     assert capsys.readouterr().out == (
@@ -394,7 +394,7 @@ def test_a_training_that_was_stopped_early_stays_stopped(
     assert largest_difference(model, never_stopped[0]) == 0, "the best weights are back"
 
 
-def test_with_more_epochs_a_training_goes_on_from_its_last_epoch(tmp_path, capsys):
+def test_with_more_epochs_a_training_continues_from_its_last_epoch(tmp_path, capsys):
     start(tmp_path / "a", 2)
     start(tmp_path / "a", 2)
     assert capsys.readouterr().out == (
@@ -841,7 +841,7 @@ def test_a_newest_file_that_was_cut_is_not_used(length, two_files, capsys):
     assert damaged(two_files, capsys) == 1
 
 
-def test_from_the_epoch_before_a_damaged_one_it_goes_on_to_the_same_end(tmp_path):
+def test_from_the_epoch_before_a_damaged_one_it_continues_to_the_same_end(tmp_path):
     never, _ = start(tmp_path / "never", 4)
     start(tmp_path / "damaged", 3)
     (tmp_path / "damaged" / "newest.keras").write_bytes(b"garbage")
