@@ -73,13 +73,15 @@ lesson.check_equal("it predicts as before", older_model(x_test), model(x_test))
 
 lesson.step(4, "The weights alone")
 
-# That file has arrays, and nothing about layers: nothing that another version could not
-# know. Keras 3.0 to 3.15 load it from each other, with Adam's state. (Not with Nadam's,
-# which has changed. Keras 2 loads the weights only, and refuses all other files.)
+# A weights file has arrays, and nothing about layers. Keras 3.0 to 3.15 load it from
+# each other, with Adam's state. (Nadam's has changed.)
 model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.h5")
+
+# Keras 2 (the package tf_keras) refuses `.keras` and `.h5` files of Keras 3. It takes
+# weights only: without Adam's state, and not those of a subclassed model.
 
 # All three continue training alike: 200 batches of 32 images.
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
