@@ -531,7 +531,7 @@ class Saver(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)
-        batches = max(self.batches_seen) + 1
+        batches = max(self.batches_seen, default=-1) + 1
         inside = batches < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
             # Half an epoch cannot be continued, and nobody wants one with NaN back.
