@@ -7,10 +7,10 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
-import language
 from pages import documents, source
 from pages.documents import ROOT
 
+import language
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 

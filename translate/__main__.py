@@ -1,0 +1,110 @@
+"""Write zh/, the lessons in Chinese, from the English ones and chinese.po.
+
+The code in zh/ is that of the English files; comments, docstrings and what is printed is
+Chinese. A text that is the same in both languages has itself as its translation. What has
+none is listed, as an entry for chinese.po, and stays English.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from translate import source
+
+import polib
+
+ROOT = Path(__file__).resolve().parent.parent
+CATALOGUE = Path(__file__).resolve().parent / "chinese.po"
+CHINESE = ROOT / "zh"
+
+
+def english_files():
+    """Return the names of the files that are translated."""
+    paths = [*ROOT.glob("*.py"), *ROOT.glob("programs/*.py")]
+    return sorted(path.relative_to(ROOT).as_posix() for path in paths)
+
+
+def catalogue():
+    """Return dict: for each English text its Chinese one."""
+    return {
+        entry.msgid: entry.msgstr for entry in polib.pofile(CATALOGUE) if entry.msgstr
+    }
+
+
+def english_texts():
+    """Return dict: for each file a list of its source.Text."""
+    read = {name: (ROOT / name).read_text(encoding="utf-8") for name in english_files()}
+    return {name: source.texts(code) for name, code in read.items()}
+
+
+def missing(found, known):
+    """Return dict: each English text that has no translation, and the file it is in."""
+    return {
+        text.english: name
+        for name, texts in found.items()
+        for text in texts
+        if text.needed and text.english not in known
+    }
+
+
+def left_over(found, known):
+    """Return a list of the entries of chinese.po that no file says."""
+    said = {text.english for texts in found.values() for text in texts}
+    return [english for english in known if english not in said]
+
+
+def write(folder, known):
+    """Write the Chinese files into a folder."""
+    for name in english_files():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        code = source.translated((ROOT / name).read_text(encoding="utf-8"), known)
+        path.write_text(code, encoding="utf-8", newline="\n")
+    # Chinese sentences are shorter: calls that took several lines may fit into one.
+    settings = ["--isolated", "--line-length", str(source.WIDTH)]
+    command = [sys.executable, "-m", "ruff", "format", "--quiet", *settings, folder]
+    subprocess.run(command, check=True)
+
+
+def differing(known):
+    """Return a list of the files in zh/ that are not what `write` writes."""
+    with tempfile.TemporaryDirectory() as temporary:
+        write(Path(temporary), known)
+        wanted, there = (
+            {
+                path.relative_to(folder): path.read_bytes()
+                for path in folder.rglob("*.py")
+            }
+            for folder in (Path(temporary), CHINESE)
+        )
+    names = wanted.keys() | there.keys()
+    return sorted(str(name) for name in names if wanted.get(name) != there.get(name))
+
+
+def main():
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m translate", description=__doc__)
+    help_text = "write nothing, and say whether zh/ is what would be written"
+    parser.add_argument("--check", action="store_true", help=help_text)
+    check = parser.parse_args().check
+    known, found = catalogue(), english_texts()
+    complete = True
+    for english, name in missing(found, known).items():
+        print(polib.POEntry(msgid=english, comment=name).__unicode__(wrapwidth=88))
+        complete = False
+    for english in left_over(found, known):
+        print(f"chinese.po: no file says {english!r}")
+        complete = False
+    if not check:
+        write(CHINESE, known)
+    else:
+        for name in differing(known):
+            print(f"zh/{name} is not what is written: python -m translate")
+            complete = False
+    sys.exit(0 if complete else 1)
+
+
+if __name__ == "__main__":
+    main()
