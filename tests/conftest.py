@@ -69,9 +69,11 @@ TWINS = {
         for path in sorted(ROOT.glob("docs/*.md"))
     },
 }
+# In one language only.
+ALONE = ["CONTRIBUTING.md", "datasets/README.md", "docs/zh/terms.md"]
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in [*TWINS, *TWINS.values(), "CONTRIBUTING.md", "datasets/README.md"]
+    for name in [*TWINS, *TWINS.values(), *ALONE]
 }
 README = TEXTS["README.md"]
 # The rows of all tables of errors: message, cause, fix, lesson.
@@ -346,7 +348,7 @@ def default_run(tmp_path_factory, pytestconfig):
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
             start = folder.run if script == INSTALLS else folder.run_forked
-            path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
+            path = {"PYTHONPATH": ""} if script.endswith(NEEDS_JAX) else {}
             finished[script] = start(script, *less, **path)
             written = script.removeprefix("zh/").removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
