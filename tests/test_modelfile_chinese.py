@@ -25,7 +25,7 @@ FILE = LOCALE / "zh" / "LC_MESSAGES" / "modelfile.po"
 CATALOGUE = polib.pofile(str(FILE))
 SOURCES = sorted((ROOT / "modelfile").glob("*.py"))
 MODEL_FILE = "datasets/keras2/functional/model.h5"
-ENGLISH = re.compile(
+TWO_WORDS = re.compile(
     r"(?<![\w./`'\"=\\-])[A-Za-z]?[a-z']+,?(?: [a-z']+,?)+(?![\w./(=])"
 )
 
@@ -33,7 +33,7 @@ ENGLISH = re.compile(
 def not_in_chinese(printed):
     """Return the lines with two English words side by side; names in quotes are no words."""
     printed = re.sub(r"'[\w.]+'", "", printed)
-    return [line for line in printed.splitlines() if ENGLISH.search(line)]
+    return [line for line in printed.splitlines() if TWO_WORDS.search(line)]
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ PROSE = {
 }
 # Chinese, but not its punctuation; what stands beside it without a space.
 CHINESE, LATIN = r"[\u4e00-\u9fff]", r"[\w`](?<![\u4e00-\u9fff])"
-# These run in Chinese here: the first, and one that starts modelfile. The others have the
-# code of the English ones.
-RUN = ["01_save_load_weights.py", "06_keras2_files.py"]
+# These run in Chinese here: one that starts a second process, and one that starts modelfile.
+# The others have the code of the English ones.
+RUN = ["02_save_load_full_model.py", "06_keras2_files.py"]
 
 
 # The catalogue

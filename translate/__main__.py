@@ -95,7 +95,7 @@ def main():
         print(polib.POEntry(msgid=english, comment=name).__unicode__(wrapwidth=88))
         complete = False
     for english in left_over(found, known):
-        print(f"chinese.po: no file says {english!r}")
+        print(f"Left over in chinese.po: {english!r}")
         complete = False
     if not check:
         write(CHINESE, known)
