@@ -2,7 +2,9 @@
 
 The code in zh/ is that of the English files; comments, docstrings and what is printed is
 Chinese. A text that is the same in both languages has itself as its translation. What has
-none is listed, as an entry for chinese.po, and stays English.
+none stays English, and is listed as entries for chinese.po, to be filled:
+
+    python -m translate >> translate/chinese.po
 """
 
 import argparse
@@ -40,13 +42,13 @@ def english_texts():
 
 
 def missing(found, known):
-    """Return dict: each English text that has no translation, and the file it is in."""
-    return {
-        text.english: name
-        for name, texts in found.items()
-        for text in texts
-        if text.needed and text.english not in known
-    }
+    """Return dict: each English text that has no translation, and the first file it is in."""
+    without = {}
+    for name, texts in found.items():
+        for text in texts:
+            if text.needed and text.english not in known:
+                without.setdefault(text.english, name)
+    return without
 
 
 def left_over(found, known):
@@ -85,25 +87,29 @@ def differing(known):
 
 def main():
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m translate", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m translate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     help_text = "write nothing, and say whether zh/ is what would be written"
     parser.add_argument("--check", action="store_true", help=help_text)
     check = parser.parse_args().check
     known, found = catalogue(), english_texts()
-    complete = True
-    for english, name in missing(found, known).items():
+    without = missing(found, known)
+    for english, name in without.items():
         print(polib.POEntry(msgid=english, comment=name).__unicode__(wrapwidth=88))
-        complete = False
-    for english in left_over(found, known):
-        print(f"Left over in chinese.po: {english!r}")
-        complete = False
-    if not check:
-        write(CHINESE, known)
+    faults = [f"Left over in chinese.po: {text!r}" for text in left_over(found, known)]
+    if check:
+        names = differing(known)
+        faults += [
+            f"zh/{name} is not what is written: python -m translate" for name in names
+        ]
     else:
-        for name in differing(known):
-            print(f"zh/{name} is not what is written: python -m translate")
-            complete = False
-    sys.exit(0 if complete else 1)
+        write(CHINESE, known)
+    if without:
+        faults.append(f"Without Chinese: {len(without)} texts, listed above")
+    sys.exit("\n".join(faults) or 0)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ lesson.step(4, "在新的 Python 进程里预测，不用原来的类")
 np.save(folder / "images.npy", x_test)
 
 program = """
-    import lesson  # it starts TensorFlow without its messages
+    import lesson  # 它启动 TensorFlow，并隐藏启动信息
     import numpy as np
     import tensorflow as tf
     loaded = tf.saved_model.load("exported")

@@ -284,7 +284,7 @@ def check(model: keras.Model, data: Any, arguments: dict) -> None:
         raise ValueError("模型没有编译：请先调用 model.compile(...)。")
     if "initial_epoch" in arguments:
         raise ValueError("请不要写 initial_epoch：文件夹里有它。")
-    place = "in Batches(...)" if isinstance(data, Batches) else "在您的函数里"
+    place = "在 Batches(...) 里" if isinstance(data, Batches) else "在您的函数里"
     if isinstance(data, Batches) or callable(data):
         belong_there = {"y", "sample_weight", "batch_size", "shuffle"}
         if isinstance(data, Batches):
