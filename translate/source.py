@@ -28,6 +28,7 @@ PRINTS = re.compile(r"step|note|check\w*|exit|print|warn|\w*Error|help")
 OTHERS_SAY = re.compile("expect_(error|warning)|find|startswith")
 WORD, TWO_WORDS = re.compile("[A-Za-z]{2,}"), re.compile("[a-z]{2,},? [a-z]{2,}")
 VALUE = re.compile(r"\{\{|\}\}|\{(?:[^{}]|\{[^{}]*\})+\}|%\(\w+\)s")
+PAUSE, SPACE = re.compile(".*[，。、：；！？）”]"), re.compile(".* ")
 # In a string: a value, or what can stand at the end of a line.
 PART = re.compile(rf"{VALUE.pattern}|{PIECE.pattern}", re.S)
 
@@ -222,12 +223,21 @@ def _of_f_string(node):
 
 
 def _lines(chinese, width):
-    """Return a text in lines, the last of which has more than two characters."""
-    lines = wrapped(chinese, width).split("\n")
-    while len(lines) > 1 and cell_len(lines[-1]) < 8:
-        width -= 2
-        lines = wrapped(chinese, width).split("\n")
-    return lines
+    """Return a text in lines, broken behind punctuation or at a space if one is near.
+
+    The last of them has more than three characters.
+    """
+    lines, rest = [], chinese
+    while cell_len(rest) > width:
+        line = wrapped(rest, width).split("\n")[0]
+        for pause in filter(None, (PAUSE.match(line), SPACE.match(line))):
+            if cell_len(pause[0]) > width - 24:
+                line = pause[0]
+                break
+        lines.append(line.rstrip())
+        rest = rest[len(line) :].lstrip()
+    short = lines and cell_len(rest) < 8
+    return _lines(chinese, width - 2) if short else [*lines, rest]
 
 
 def _written(text, chinese):

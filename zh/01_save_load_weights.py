@@ -39,16 +39,16 @@ lesson.step(2, "保存权重")
 with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
     model.save_weights("weights/")
 
-# 现在的写法。文件里只有逐层存放的数组，没有说明每一层怎样计算：要加载它，必须先搭建
-# 好模型。
+# 现在的写法。文件里只有逐层存放的数组，没有说明每一层怎样计算：要加载它，
+# 必须先搭建好模型。
 weights_file = folder / "mnist.weights.h5"
 model.save_weights(weights_file)
 lesson.show(weights_file)
 
 lesson.step(3, "把权重加载到全新的模型里")
 
-# 全新的模型从随机数开始，只能在十个数字里乱猜。`models.build_and_compile` 按第 1 步的方
-# 式搭建并编译它。
+# 全新的模型从随机数开始，只能在十个数字里乱猜。`models.build_and_compile` 按第 1
+# 步的方式搭建并编译它。
 loaded_model = models.build_and_compile(args.model)
 digits = np.argmax(loaded_model(x_test), axis=1)  # 得分最高的数字
 right = np.mean(digits == y_test)
@@ -61,9 +61,10 @@ lesson.check_equal("预测结果与保存前相同", loaded_model(x_test), model
 
 lesson.step(4, "把 Adam 的状态也加载回来")
 
-# Adam 就是优化器。它为每个权重记着两个移动平均值（视频字幕里叫指数加权平均值）：一个是
-# 梯度的，一个是梯度平方的。这就是它的状态。文件里有这些值，但优化器在构建之前，没有地方
-# 放它们。（再加上步数计数器和学习率，就是第 2 步里 `optimizer` 下面的十个 `vars`。）
+# Adam 就是优化器。它为每个权重记着两个移动平均值（视频字幕里叫指数加权平均值）：
+# 一个是梯度的，一个是梯度平方的。这就是它的状态。文件里有这些值，但优化器在构建之前，
+# 没有地方放它们。（再加上步数计数器和学习率，就是第 2 步里 `optimizer`
+# 下面的十个 `vars`。）
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(weights_file)  # 不再有警告
 
@@ -74,8 +75,8 @@ lesson.check(f"Adam 的步数：{loaded_steps:,}（每个批次一步）", loade
 
 lesson.step(5, "继续训练")
 
-# 视频里就是这样证明的：准确率接着原来的水平上升。已经训练了两个周期（epoch，也叫轮
-# 次），所以下一个是第 3 个。
+# 视频里就是这样证明的：准确率接着原来的水平上升。已经训练了两个周期（epoch，
+# 也叫轮次），所以下一个是第 3 个。
 history = loaded_model.fit(
     x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2
 )
@@ -86,5 +87,5 @@ lesson.note("从未中断过的第一个模型：")
 model.fit(x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2)
 lesson.check_same_weights("两个模型的权重逐位相同", loaded_model, model)
 
-# 没有 Adam 的状态，训练结果就会不同：见第 2 课。哪种模型能加载哪种模型的权重：见第 5
-# 课。全部九种组合：python -m experiments.pairs
+# 没有 Adam 的状态，训练结果就会不同：见第 2 课。哪种模型能加载哪种模型的权重：
+# 见第 5 课。全部九种组合：python -m experiments.pairs

@@ -1,8 +1,8 @@
 """第 2 课：保存和加载整个模型
 
-视频里的写法是 `model.save("model/")`。现在，整个模型存成一个文件，文件名以
-`.keras` 结尾。别的程序不需要搭建模型的代码，就能加载它继续训练：programs/resume.py
-就是这样的程序。
+视频里的写法是 `model.save("model/")`。现在，整个模型存成一个文件，
+文件名以 `.keras` 结尾。别的程序不需要搭建模型的代码，就能加载它继续训练：
+programs/resume.py 就是这样的程序。
 """
 
 import json
@@ -44,8 +44,8 @@ lesson.show(model_file)
 
 lesson.step(3, "看看文件里有什么")
 
-# 这个文件是一个 zip 压缩包。里面的 config.json 逐层写明模型是什么样的，还写明它是怎样
-# 编译的。
+# 这个文件是一个 zip 压缩包。里面的 config.json 逐层写明模型是什么样的，
+# 还写明它是怎样编译的。
 with zipfile.ZipFile(model_file) as archive:
     config = json.loads(archive.read("config.json"))
 loss = config["compile_config"]["loss"]["class_name"]
@@ -76,8 +76,8 @@ lesson.check_same_weights(
 
 lesson.step(5, "没有 Adam 的状态")
 
-# 重新编译会换上一个新的优化器，以前的梯度移动平均值就没有了。模型仍然能学，但训练过程已
-# 经不同。
+# 重新编译会换上一个新的优化器，以前的梯度移动平均值就没有了。模型仍然能学，
+# 但训练过程已经不同。
 fresh_adam_model = keras.models.load_model(model_file)
 fresh_adam_model.compile(
     optimizer=keras.optimizers.Adam(),

@@ -1,7 +1,7 @@
 """第 3 课：H5 文件，以及怎样改用 .keras
 
-视频里的写法是 `model.save("model.h5")`，现在也还能用。从这个文件加载的模型能预测，但
-不另作处理，就不能继续训练。这一课讲怎样处理，再把文件转换成 `.keras`。
+视频里的写法是 `model.save("model.h5")`，现在也还能用。从这个文件加载的模型能预测，
+但不另作处理，就不能继续训练。这一课讲怎样处理，再把文件转换成 `.keras`。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -34,8 +34,8 @@ lesson.show(h5_file)
 
 lesson.step(2, "加载这个文件，试着继续训练")
 
-# 加载 .h5 文件时，要告诉加载器子类化模型是哪个类。视频里提到的 `get_config` 和
-# `from_config` 也与此有关：见第 4 课。
+# 加载 .h5 文件时，要告诉加载器子类化模型是哪个类。视频里提到的 `get_config`
+# 和 `from_config` 也与此有关：见第 4 课。
 classes = {"Classifier": models.Classifier}
 with lesson.expect_warning("the compiled metrics have yet to be built"):
     loaded_model = keras.models.load_model(h5_file, custom_objects=classes)
@@ -48,8 +48,8 @@ y_few = y_train[:6400]
 with lesson.expect_error(ValueError, "Unknown variable"):
     loaded_model.fit(x_few, y_few, shuffle=False, verbose=2)
 
-# 原因：加载器构建优化器时，没有给它任何变量。Adam 只恢复了步数计数器和学习率，移动平均
-# 值一个也没有，而且没有任何提示。
+# 原因：加载器构建优化器时，没有给它任何变量。Adam 只恢复了步数计数器和学习率，
+# 移动平均值一个也没有，而且没有任何提示。
 found = len(loaded_model.optimizer.variables)
 saved = len(model.optimizer.variables)
 lesson.check(f"Adam 只恢复了 {found} 个数组，应为 {saved} 个", found == 2)

@@ -43,15 +43,15 @@ lesson.check_same_weights("传入 custom_objects 就能加载", loaded_model, mo
 
 lesson.step(2, "错误：get_config 漏掉一个参数")
 
-# 权重相同，也没有报错。但 `factor` 不在文件里，于是又成了默认值 1.0，所有输出都变成
-# 了两倍。
+# 权重相同，也没有报错。但 `factor` 不在文件里，于是又成了默认值 1.0，
+# 所有输出都变成了两倍。
 saved = float(model(x_test)[0, 0])
 loaded = float(loaded_model(x_test)[0, 0])
 lesson.check(f"没有任何提示，{saved:.3f} 就变成了 {loaded:.3f}", loaded == 2 * saved)
 
 
-# `get_config` 要返回 `__init__` 收到的参数。另外，类注册之后，凭名字就能找到，不再需要
-# `custom_objects`。
+# `get_config` 要返回 `__init__` 收到的参数。另外，类注册之后，凭名字就能找到，
+# 不再需要 `custom_objects`。
 @keras.saving.register_keras_serializable(package="lesson4")
 class ScaleWithConfig(Scale):
     def get_config(self):

@@ -1,8 +1,8 @@
 """第 4 课，第二部分：由自定义部件组成的模型
 
-视频里的第三种模型是一个类。存成 `.h5` 文件时，它需要 `from_config`，视频里也是这样说
-的。最后，一个由自定义类组成的模型会在另一个程序里继续训练；这些类放在模块 custom.py
-里，两个程序都导入它。
+视频里的第三种模型是一个类。存成 `.h5` 文件时，它需要 `from_config`，
+视频里也是这样说的。最后，一个由自定义类组成的模型会在另一个程序里继续训练；
+这些类放在模块 custom.py 里，两个程序都导入它。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -30,8 +30,8 @@ class VideoModel(keras.Model):
 
 lesson.step(1, "存成 .h5 文件时的错误：没有写 from_config")
 
-# .h5 文件的加载器只往权重里填数值，不创建权重，所以模型必须已经构建好。而且不管有没有注
-# 册，都要把类告诉它。
+# .h5 文件的加载器只往权重里填数值，不创建权重，所以模型必须已经构建好。
+# 而且不管有没有注册，都要把类告诉它。
 model = VideoModel()
 model(x_test[:1])  # 这样就创建了权重
 with lesson.expect_warning("This file format is considered legacy"):
@@ -66,8 +66,8 @@ layers = [keras.Input((784,)), keras.layers.Dense(64), Twice(inner)]
 with lesson.expect_error(NotImplementedError, "must override `get_config()`"):
     keras.Sequential(layers).save(folder / "twice.keras")
 
-# 在 custom.py 里，`get_config` 调用 `serialize_keras_object`，`from_config` 再把那个层
-# 重新创建出来。第 4 课第一部分的 Scale、损失函数和指标也在那里。
+# 在 custom.py 里，`get_config` 调用 `serialize_keras_object`，`from_config`
+# 再把那个层重新创建出来。第 4 课第一部分的 Scale、损失函数和指标也在那里。
 keras.utils.set_random_seed(1)
 model = keras.Sequential()
 model.add(keras.Input(shape=(784,)))

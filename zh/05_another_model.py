@@ -1,8 +1,8 @@
 """第 5 课：把权重加载到另一个模型
 
-视频里说：“必须加载到当初保存的那个模型。”但视频用三种方式搭建了同一个分类器，在它们
-之间，`.weights.h5` 文件没有这么严格。检查点（checkpoint）更严格：它什么也不加载，而
-且不主动去问，就没有任何提示。
+视频里说：“必须加载到当初保存的那个模型。”但视频用三种方式搭建了同一个分类器，
+在它们之间，`.weights.h5` 文件没有这么严格。检查点（checkpoint）更严格：
+它什么也不加载，而且不主动去问，就没有任何提示。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -50,8 +50,8 @@ lesson.check_same_weights("用 set_weights 可以", functional_model, subclassed
 
 lesson.step(4, "检查点（checkpoint）没有加载成功，却毫无提示")
 
-# `tf.train.Checkpoint` 写的，就是视频里 `save_weights("weights/")` 写的那种文件。换一种
-# 模型来读，它找不到任何对得上的内容，也不报错。
+# `tf.train.Checkpoint` 写的，就是视频里 `save_weights("weights/")` 写的那种文件。
+# 换一种模型来读，它找不到任何对得上的内容，也不报错。
 tf.train.Checkpoint(model=sequential_model).write(folder / "checkpoint")
 fresh_model = models.build("functional")
 weights_before = fresh_model.get_weights()[0]

@@ -1,7 +1,7 @@
 """第 5 课，第三部分：换一个分类头
 
-已经学会十个类别的模型，正好可以用作五个类别的新任务的起点。能加载的就加载，保持不
-变，只训练其余部分：这叫迁移学习（transfer learning）。
+已经学会十个类别的模型，正好可以用作五个类别的新任务的起点。能加载的就加载，
+保持不变，只训练其余部分：这叫迁移学习（transfer learning）。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -24,8 +24,8 @@ model.save_weights(folder / "ten.weights.h5")
 
 lesson.step(2, "报错：分类头不同")
 
-# 新任务：图像里是 0 或 1、2 或 3、4 或 5、6 或 7，还是 8 或 9？共五个类别，而且只有 500
-# 张图像。最后一层，即分类头（head），大小与文件里的不同。
+# 新任务：图像里是 0 或 1、2 或 3、4 或 5、6 或 7，还是 8 或 9？共五个类别，
+# 而且只有 500 张图像。最后一层，即分类头（head），大小与文件里的不同。
 x_few = x_train[:500]
 y_few = y_train[:500] // 2
 new_model = keras.Sequential()
@@ -41,8 +41,8 @@ lesson.step(3, "能加载的就加载，再核对加载了什么")
 with lesson.expect_warning("could not be loaded"):
     new_model.load_weights(folder / "ten.weights.h5", skip_mismatch=True)
 
-# 没有加载的层里，警告只会指出一个，所以每一层都要看一看。不看的话，训练时用的基础模型可
-# 能全是随机数。
+# 没有加载的层里，警告只会指出一个，所以每一层都要看一看。不看的话，
+# 训练时用的基础模型可能全是随机数。
 base = new_model.get_layer("base")
 head = new_model.get_layer("head")
 lesson.check_equal("基础模型已加载", base.get_weights()[0], model.get_weights()[0])

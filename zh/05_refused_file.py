@@ -1,8 +1,8 @@
 """第 5 课，第四部分：加载时被拒绝的文件
 
-视频里的第三种模型（写成类的那种）存下的权重文件，另外两种模型都拒绝加载。里面的
-权重没有问题，只是存放的位置不同。用 `KerasFileEditor` 看清它们放在哪里，再移到该
-在的地方。
+视频里的第三种模型（写成类的那种）存下的权重文件，另外两种模型都拒绝加载。
+里面的权重没有问题，只是存放的位置不同。用 `KerasFileEditor` 看清它们放在哪里，
+再移到该在的地方。
 """
 
 import contextlib
@@ -36,8 +36,8 @@ with lesson.expect_error(ValueError, "could not be loaded"):
 
 lesson.step(2, "拿文件与模型对照")
 
-# Keras 有一个专门的工具。路径要给它 str，不能是 Path。它打印的线条有些屏幕显示不了，所
-# 以这里把打印的内容截下来；它的 `summary` 会画出一棵树。
+# Keras 有一个专门的工具。路径要给它 str，不能是 Path。它打印的线条有些屏幕显示不了，
+# 所以这里把打印的内容截下来；它的 `summary` 会画出一棵树。
 with contextlib.redirect_stdout(io.StringIO()) as printed:
     editor = keras.saving.KerasFileEditor(str(refused_file))
     status = editor.compare(model)["status"]
@@ -48,16 +48,16 @@ lesson.check(f"对照的结果：{status}", status == "error")
 
 lesson.step(3, "移动权重")
 
-# 模型要在 `layers/dense` 下面找的权重，在文件里却放在 `hidden` 下面。这种文件就像一个文
-# 件夹，里面的东西可以移动。请先拷贝一份，在拷贝上操作。
+# 模型要在 `layers/dense` 下面找的权重，在文件里却放在 `hidden` 下面。
+# 这种文件就像一个文件夹，里面的东西可以移动。请先拷贝一份，在拷贝上操作。
 moved_file = folder / "moved.weights.h5"
 shutil.copy(refused_file, moved_file)
 with h5py.File(moved_file, "r+") as file:
     file.move("hidden", "layers/dense")
 lesson.show(moved_file)
 
-# 用这个工具也能移动：`add_object`、`delete_object`、`save`。但在 Windows 上，它保存的名
-# 字里有反斜杠，Keras 找不到。
+# 用这个工具也能移动：`add_object`、`delete_object`、`save`。但在 Windows 上，
+# 它保存的名字里有反斜杠，Keras 找不到。
 with contextlib.redirect_stdout(io.StringIO()):
     editor = keras.saving.KerasFileEditor(str(moved_file))
     status = editor.compare(model)["status"]

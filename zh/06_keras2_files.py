@@ -1,7 +1,7 @@
 """第 6 课：Keras 2 的文件
 
-如果您 2020 年跟着视频做过，手里就有 `.h5` 文件或文件夹，现在的 Keras 拒绝加载。一条
-命令就能转换。然后这一课亲手做一遍这条命令所做的事。
+如果您 2020 年跟着视频做过，手里就有 `.h5` 文件或文件夹，现在的 Keras 拒绝加载。
+一条命令就能转换。然后这一课亲手做一遍这条命令所做的事。
 """
 
 import os
@@ -27,8 +27,8 @@ with lesson.expect_warning("`decay`"), lesson.expect_error(ValueError, "`reducti
 
 lesson.step(2, "一条命令")
 
-# 在终端里输入：python -m modelfile model.h5 --convert model.keras 写文件之前，它会比较
-# 两个模型；已有的文件从不覆盖。
+# 在终端里输入：python -m modelfile model.h5 --convert model.keras 写文件之前，
+# 它会比较两个模型；已有的文件从不覆盖。
 new_file = folder / "model.keras"
 new_file.unlink(missing_ok=True)
 names = [os.path.relpath(path, lesson.ROOT) for path in (old_file, new_file)]
@@ -74,5 +74,5 @@ difference = lesson.largest_difference([model.get_weights()[0]], [in_2020])
 result = f"权重与 2020 年的最多相差 {difference:.1g}"
 lesson.check(result, difference < 1e-5, enough_data=args.samples >= 6400)
 
-# 视频里的文件夹也能转换：`save` 写的文件夹用同样的方法；`save_weights` 写的要加上您搭建
-# 的模型（modelfile.keras2.convert）。
+# 视频里的文件夹也能转换：`save` 写的文件夹用同样的方法；`save_weights`
+# 写的要加上您搭建的模型（modelfile.keras2.convert）。

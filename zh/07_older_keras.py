@@ -1,8 +1,8 @@
 """第 7 课：给旧版 Keras 的文件
 
-旧版本的 Keras 可能拒绝加载文件，报错“Unrecognized keyword arguments”。一条命令就能为
-它另写一个：`python -m modelfile new.keras --for 3.12 --convert old.keras`。这一课亲
-手做一遍它所做的事，再看每个版本都能读的权重文件。
+旧版本的 Keras 可能拒绝加载文件，报错“Unrecognized keyword arguments”。
+一条命令就能为它另写一个：`python -m modelfile new.keras --for 3.12
+--convert old.keras`。这一课亲手做一遍它所做的事，再看每个版本都能读的权重文件。
 """
 
 import json
@@ -34,8 +34,8 @@ lesson.check(f"由 Keras {version} 保存，与这里的版本相同", version =
 
 lesson.step(2, "每个版本都能读的文件")
 
-# 它里面只有数组，没有关于层的内容，所以没有什么是别的版本不认识的。Keras 3.0 到 3.15 写
-# 的文件都能互相加载，包括 Adam 的状态。（Nadam 的状态变过。）
+# 它里面只有数组，没有关于层的内容，所以没有什么是别的版本不认识的。
+# Keras 3.0 到 3.15 写的文件都能互相加载，包括 Adam 的状态。（Nadam 的状态变过。）
 model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)

@@ -1,9 +1,9 @@
 """第 8 课：一边训练，一边保存
 
-视频里等训练结束才保存一次。时间长的训练要一边训练，一边保存：`fit` 在每个周期
-（epoch，也叫轮次）之后调用一个回调函数（callback），由它来保存。TensorFlow 的旧教
-程里的写法是 `ModelCheckpoint("cp.ckpt", save_weights_only=True)`；现在对文件名的结
-尾有要求。
+视频里等训练结束才保存一次。时间长的训练要一边训练，一边保存：
+`fit` 在每个周期（epoch，也叫轮次）之后调用一个回调函数（callback），由它来保存。
+TensorFlow 的旧教程里的写法是 `ModelCheckpoint("cp.ckpt", save_weights_only=True)`；
+现在对文件名的结尾有要求。
 """
 
 import shutil
@@ -24,8 +24,8 @@ lesson.step(1, "每个周期（epoch）存一个文件，最好的另存一个")
 with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
     keras.callbacks.ModelCheckpoint("cp.ckpt", save_weights_only=True)
 
-# 文件名以 `.keras` 结尾，就保存整个模型，与第 2 课一样。文件名里有 `{epoch}`，每个周期
-# 就各存一个文件。
+# 文件名以 `.keras` 结尾，就保存整个模型，与第 2 课一样。文件名里有 `{epoch}`，
+# 每个周期就各存一个文件。
 every_epoch = keras.callbacks.ModelCheckpoint(folder / "epoch-{epoch}.keras")
 best = keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True)
 
@@ -71,8 +71,8 @@ class StopInThirdEpoch(keras.callbacks.Callback):
             raise RuntimeError("在第三个周期中途停止")
 
 
-# BackupAndRestore 保存权重、Adam 的状态和已完成的周期数。不打乱顺序，两次训练看到的图像
-# 顺序就相同，可以互相比较。
+# BackupAndRestore 保存权重、Adam 的状态和已完成的周期数。不打乱顺序，
+# 两次训练看到的图像顺序就相同，可以互相比较。
 shutil.rmtree(folder / "backup", ignore_errors=True)  # 上一次运行留下的
 keras.utils.set_random_seed(2)
 model = models.build_and_compile(args.model)
@@ -97,5 +97,5 @@ model = models.build_and_compile(args.model)
 model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
 lesson.check_same_weights("恢复之后继续训练，逐位相同", restored_model, model)
 
-# 如果打乱顺序，或者用了 Dropout，还要多做一些：见第 9 课。训练正在保存时被强制终止，这
-# 些回调有多少次会丢失训练成果：python -m experiments.kills
+# 如果打乱顺序，或者用了 Dropout，还要多做一些：见第 9 课。训练正在保存时被强制终止，
+# 这些回调有多少次会丢失训练成果：python -m experiments.kills

@@ -1,7 +1,7 @@
 """第 9 课：断点续训，结果逐位相同
 
-有三样东西会影响训练，却不在 `.keras` 文件里：Dropout 等层的随机数、数据的顺序，以及
-回调函数（callback）记住的内容。
+有三样东西会影响训练，却不在 `.keras` 文件里：Dropout 等层的随机数、数据的顺序，
+以及回调函数（callback）记住的内容。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -22,13 +22,13 @@ model = keras.Sequential([keras.Input((784,)), dropout, keras.layers.Dense(10)])
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 
-# 如果连续两个周期（epoch）损失的降幅都不到 1，这个回调就把学习率调小。所以它要记住最小
-# 的损失，还有已经等了几个周期。
+# 如果连续两个周期（epoch）损失的降幅都不到 1，这个回调就把学习率调小。
+# 所以它要记住最小的损失，还有已经等了几个周期。
 plateau = keras.callbacks.ReduceLROnPlateau(monitor="loss", patience=2, min_delta=1)
 
 
-# `fit` 会打乱顺序，每个进程的顺序都不一样。（调用 `set_random_seed` 之后，每个周期的顺
-# 序却都*相同*。）这里的顺序只由周期的编号决定。
+# `fit` 会打乱顺序，每个进程的顺序都不一样。（调用 `set_random_seed` 之后，
+# 每个周期的顺序却都*相同*。）这里的顺序只由周期的编号决定。
 class ShuffledBatches(keras.utils.PyDataset):
     def __init__(self, first_epoch):
         super().__init__()

@@ -1,7 +1,7 @@
 """第 10 课：不怕崩溃的训练
 
-每个周期（epoch）之后都保存，还不够：`model.save` 会直接覆盖旧文件，如果这时被强制终
-止，新旧两个模型就都没了。所以先用别的文件名写，写完再改名：
+每个周期（epoch）之后都保存，还不够：`model.save` 会直接覆盖旧文件，
+如果这时被强制终止，新旧两个模型就都没了。所以先用别的文件名写，写完再改名：
 programs/safe_checkpoint.py 就是这样的回调，每个周期之后保存一次。请先读它。
 """
 
@@ -25,8 +25,8 @@ folder.mkdir(exist_ok=True)
 
 lesson.step(1, "有存好的就加载，没有就从头开始")
 
-# 校验和正确的最新文件：从 Python 3.12 开始，有些损坏的文件 `load_model` 也能加载，权重
-# 是错的，却不报错。
+# 校验和正确的最新文件：从 Python 3.12 开始，有些损坏的文件 `load_model` 也能加载，
+# 权重是错的，却不报错。
 newest_file = newest_complete_file(folder)
 if newest_file:
     model = keras.models.load_model(newest_file)
@@ -42,8 +42,8 @@ lesson.step(2, "训练")
 lesson.note(
     f"可以随时终止它（Ctrl-C、kill -9 {os.getpid()} 或任务管理器），再重新启动。"
 )
-# 它先存成 unfinished.keras，等它真正写到磁盘上，再改名。所以始终有一个完整的文件：新文
-# 件改好名字之前，旧文件一直都在。
+# 它先存成 unfinished.keras，等它真正写到磁盘上，再改名。所以始终有一个完整的文件：
+# 新文件改好名字之前，旧文件一直都在。
 safe = SafeCheckpoint(folder)
 
 # 不打乱顺序：打乱顺序时怎么办，有 Dropout 之类的层时怎么办，见第 9 课。

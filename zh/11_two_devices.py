@@ -1,8 +1,8 @@
 """第 11 课：两个设备；把权重存到几个文件里
 
-视频里用一个设备训练。`tf.distribute.MirroredStrategy` 同时用一台电脑上的所有 GPU 训
-练：每个 GPU 上有模型的一个副本（replica），处理每个批次（batch）的一部分。保存和加载
-不用另作处理，关键是模型在哪里创建。
+视频里用一个设备训练。`tf.distribute.MirroredStrategy` 同时用一台电脑上的所有 GPU
+训练：每个 GPU 上有模型的一个副本（replica），处理每个批次（batch）的一部分。
+保存和加载不用另作处理，关键是模型在哪里创建。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -44,8 +44,8 @@ strategy = tf.distribute.MirroredStrategy(devices)
 with strategy.scope():
     keras.utils.set_random_seed(1)
     model = models.build(args.model)
-    # 这里没有像第 1 课那样设 `steps_per_execution`：在这种分布策略下，一次多步会让
-    # `fit` 报错 InvalidArgumentError。
+    # 这里没有像第 1 课那样设 `steps_per_execution`：在这种分布策略下，
+    # 一次多步会让 `fit` 报错 InvalidArgumentError。
     model.compile(
         optimizer=keras.optimizers.Adam(),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -68,8 +68,8 @@ both_devices_model.fit(x_train, y_train, shuffle=False, verbose=2)
 steps = one_device_model.optimizer.iterations.numpy()
 lesson.check(f"Adam 接着数批次：{steps}", steps == 400)
 
-# 只用一个设备时，同样的数按另一种顺序相加，舍入也就不同。（有 BatchNormalization 时差别
-# 更大：每个设备只看得到批次里自己的那一部分。）
+# 只用一个设备时，同样的数按另一种顺序相加，舍入也就不同。（有 BatchNormalization
+# 时差别更大：每个设备只看得到批次里自己的那一部分。）
 weights = model.get_weights()
 both = lesson.largest_difference(both_devices_model.get_weights(), weights)
 one = lesson.largest_difference(one_device_model.get_weights(), weights)
@@ -78,8 +78,8 @@ lesson.check(f"在一个设备上：权重的最大差值为 {one:.1g}", one < 1
 
 lesson.step(4, "把权重存到几个文件里")
 
-# 如果权重太大，一个文件放不下：这里每个文件（分片，shard）最多 0.0003 GB。各分片一个接
-# 一个地写，所以并不省时间。
+# 如果权重太大，一个文件放不下：这里每个文件（分片，shard）最多 0.0003 GB。
+# 各分片一个接一个地写，所以并不省时间。
 model.save_weights(folder / "mnist.weights.json", max_shard_size=0.0003)
 for path in sorted(folder.glob("mnist*")):
     lesson.note(f"{path.name}: {path.stat().st_size:,} B")

@@ -1,8 +1,8 @@
 """第 13 课：SavedModel，不用您的程序也能预测
 
 视频里的写法是 `model.save("model/")`，写出的是一个文件夹，即 SavedModel。现在，
-`save` 写的是一个 `.keras` 文件，用来继续训练；要写这样的文件夹，用
-`model.export("exported")`。这种文件夹用于推理（也译推断），也就是预测。
+`save` 写的是一个 `.keras` 文件，用来继续训练；要写这样的文件夹，
+用 `model.export("exported")`。这种文件夹用于推理（也译推断），也就是预测。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -19,8 +19,8 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "训练一个周期（epoch）")
 
-# 这里用子类化模型，因为它最难加载。它的计算过程是 Python 代码，即 `models.Classifier`
-# 类，而 `.keras` 文件里没有这些代码。
+# 这里用子类化模型，因为它最难加载。它的计算过程是 Python 代码，即
+# `models.Classifier` 类，而 `.keras` 文件里没有这些代码。
 keras.utils.set_random_seed(1)
 model = models.build_and_compile("subclassed")
 model.fit(x_train, y_train, shuffle=False, verbose=2)
@@ -43,8 +43,8 @@ lesson.note("fingerprint.pb：用来区分各个 SavedModel 的几个数。")
 
 lesson.step(3, "加载，然后预测")
 
-# `serve` 是端点（endpoint）：SavedModel 里供调用的函数。它接受的数组，形状与训练时
-# 的相同。
+# `serve` 是端点（endpoint）：SavedModel 里供调用的函数。它接受的数组，
+# 形状与训练时的相同。
 loaded = tf.saved_model.load(exported_folder)
 logits = loaded.serve(x_test)  # 每张图像十个数，最大的就是答案
 
@@ -86,8 +86,8 @@ lesson.check(f"第一张测试图像预测为 {digit}，置信度 {share:.0%}", 
 
 lesson.step(6, "哪些内容不在里面")
 
-# 它没有 `fit`。像第 5 步那样放进别的模型里，它的权重可以训练，但 Dropout 和
-# BatchNormalization 一直处于推理模式。
+# 它没有 `fit`。像第 5 步那样放进别的模型里，它的权重可以训练，但 Dropout
+# 和 BatchNormalization 一直处于推理模式。
 with lesson.expect_error(AttributeError, "no attribute 'fit'"):
     loaded.fit(x_train, y_train)
 

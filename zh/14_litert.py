@@ -39,8 +39,9 @@ lesson.show(litert_file)
 
 lesson.step(3, "像在手机上那样，用一张图像运行")
 
-# 换成您自己的模型，请先这样试一试导出的文件，再放心使用。有的模型能导出，解释器却拒绝运
-# 行：LSTM 和 GRU（不加 `unroll=True` 时）、混合精度、IntegerLookup、TextVectorization。
+# 换成您自己的模型，请先这样试一试导出的文件，再放心使用。有的模型能导出，
+# 解释器却拒绝运行：LSTM 和 GRU（不加 `unroll=True` 时）、混合精度、IntegerLookup、
+# TextVectorization。
 with lesson.quietly():  # LiteRT 会输出一行处理器的信息
     interpreter = Interpreter(model_content=litert_file.read_bytes())
     interpreter.allocate_tensors()
@@ -68,8 +69,8 @@ lesson.check_close("logits 的最大差值", litert_logits, logits)
 
 lesson.step(5, "更小的文件")
 
-# 量化（这里是动态范围量化）把大的权重数组存成 8 位整数，外加缩放系数；其余的仍是
-# float32。文件能缩小多少，取决于有哪些层。
+# 量化（这里是动态范围量化）把大的权重数组存成 8 位整数，外加缩放系数；
+# 其余的仍是 float32。文件能缩小多少，取决于有哪些层。
 small_file = folder / "mnist-int8.tflite"
 small = [tf.lite.Optimize.DEFAULT]
 model.export(small_file, format="litert", optimizations=small, verbose=False)

@@ -1,8 +1,8 @@
 """第 15 课：TensorFlow.js，把同一个模型放进浏览器，再取回来
 
-视频里说，保存好的模型还能转到 TensorFlow.js。官方转换器与现在的 TensorFlow 装在一起
-无法启动，但它的格式很简单：`modelfile.tfjs` 能写也能读。加上 `--serve`，就可以在浏览
-器里写一个数字，还可以教模型认它。
+视频里说，保存好的模型还能转到 TensorFlow.js。官方转换器与现在的 TensorFlow
+装在一起无法启动，但它的格式很简单：`modelfile.tfjs` 能写也能读。加上 `--serve`，
+就可以在浏览器里写一个数字，还可以教模型认它。
 """
 
 import argparse
@@ -51,8 +51,8 @@ model.fit(x_train, y_train, epochs=2, shuffle=False, verbose=2)
 
 lesson.step(2, "保存成 TensorFlow.js 的格式")
 
-# 存成两个文件：model.json 用 TensorFlow.js 的写法说明有哪些层，weights.bin 里是数值。它
-# 们放在网页旁边，由网页来加载。
+# 存成两个文件：model.json 用 TensorFlow.js 的写法说明有哪些层，weights.bin 里是数值。
+# 它们放在网页旁边，由网页来加载。
 shutil.copytree(lesson.ROOT / "web", page, dirs_exist_ok=True)
 tfjs.save(model, page)
 lesson.show(page)
@@ -70,8 +70,8 @@ lesson.check_equal("预测结果相同", loaded_model(x_test), model(x_test))
 
 lesson.step(4, "用它继续训练")
 
-# 网页可以用您写的数字教模型，再把它保存下来。只拿一张图像训练几步，模型就可能忘掉很多学
-# 过的内容；再用全部图像训练，就能补回来。
+# 网页可以用您写的数字教模型，再把它保存下来。只拿一张图像训练几步，
+# 模型就可能忘掉很多学过的内容；再用全部图像训练，就能补回来。
 if args.taught:
     loaded_model = taught_model
     lesson.note(f"在浏览器里教过的模型：{args.taught}")

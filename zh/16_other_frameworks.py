@@ -1,7 +1,7 @@
 """第 16 课：其他框架
 
-Keras 用 TensorFlow、JAX、PyTorch 或 NumPy 来计算，这叫后端（backend）。`.keras` 文件
-里并不写明用的是哪一种。另外，ONNX 是许多别的程序都能运行的格式。
+Keras 用 TensorFlow、JAX、PyTorch 或 NumPy 来计算，这叫后端（backend）。
+`.keras` 文件里并不写明用的是哪一种。另外，ONNX 是许多别的程序都能运行的格式。
 """
 
 import os
@@ -42,8 +42,8 @@ np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=predictions)
 
 lesson.step(2, "用 NumPy 预测")
 
-# Keras 启动时会看环境变量 KERAS_BACKEND。所以需要一个新进程，运行一个不导入 TensorFlow
-# 的程序。Keras 的 NumPy 后端借用了 JAX 的几个函数。
+# Keras 启动时会看环境变量 KERAS_BACKEND。所以需要一个新进程，运行一个不导入
+# TensorFlow 的程序。Keras 的 NumPy 后端借用了 JAX 的几个函数。
 if find_spec("jax") is None:
     lesson.note(f"没有安装 JAX，跳过这一步。{INSTALL}")
 else:
@@ -60,8 +60,8 @@ else:
     with lesson.quietly():
         lesson.run("programs/other_backend.py")
 
-    # 回到 TensorFlow：加载的模型带着 Adam 的状态，训练过程也与这里的模型相同。JAX 的舍
-    # 入略有不同，训练会把它放大。
+    # 回到 TensorFlow：加载的模型带着 Adam 的状态，训练过程也与这里的模型相同。
+    # JAX 的舍入略有不同，训练会把它放大。
     jax_model = keras.models.load_model(folder / "jax.keras")
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     kernel = model.get_weights()[0]

@@ -1,7 +1,7 @@
 """第 17 课：别人的文件
 
-视频里加载的，都是自己写的文件。别人的文件里可能藏着程序，会在您的电脑上运行。请只向
-别人要权重，模型由自己搭建。传送途中损坏的文件，见 17_files_that_changed.py。
+视频里加载的，都是自己写的文件。别人的文件里可能藏着程序，会在您的电脑上运行。
+请只向别人要权重，模型由自己搭建。传送途中损坏的文件，见 17_files_that_changed.py。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -18,8 +18,8 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "模型文件里的 Python 代码会被拒绝")
 
-# Lambda 层做什么计算，由一段 Python 代码决定。这段代码就在文件里，它同样可以删除您的文
-# 件。所以不管哪种格式，Keras 都拒绝加载。
+# Lambda 层做什么计算，由一段 Python 代码决定。这段代码就在文件里，
+# 它同样可以删除您的文件。所以不管哪种格式，Keras 都拒绝加载。
 model = keras.Sequential([keras.Input((784,)), keras.layers.Lambda(lambda x: 2 * x)])
 model.save(folder / "lambda.keras")
 with lesson.expect_error(ValueError, "arbitrary code execution"):
@@ -38,8 +38,8 @@ lesson.check_equal(
 
 lesson.step(2, "SavedModel 里有什么运算，就会执行什么")
 
-# SavedModel 里面是 TensorFlow 的运算，其中有一种能写文件。这个模型把输入原样返回，顺便
-# 覆盖了一个文件。
+# SavedModel 里面是 TensorFlow 的运算，其中有一种能写文件。这个模型把输入原样返回，
+# 顺便覆盖了一个文件。
 victim = folder / "victim.txt"
 victim.write_text("my own text")
 
@@ -59,8 +59,8 @@ loaded_model.serve(x_test[:1])
 text = victim.read_text()
 lesson.check(f"调用一次之后，文件的内容是：{text}", text == "overwritten")
 
-# 这一个要等到调用才写；有的一加载就写。SavedModel 没有安全模式：来历不明的文件，请在容
-# 器等隔离环境里加载。
+# 这一个要等到调用才写；有的一加载就写。SavedModel 没有安全模式：来历不明的文件，
+# 请在容器等隔离环境里加载。
 
 # `.keras` 文件里可以有一个加载 SavedModel 的层。Keras 同样拒绝加载。
 layer = keras.layers.TFSMLayer(str(folder / "trap"), call_endpoint="serve")
@@ -80,8 +80,8 @@ loaded_model = models.build()
 loaded_model.load_weights(weights_file)
 lesson.check_same_weights("里面只有数组，而且一个不少", loaded_model, model)
 
-# NumPy 数组文件也一样安全。里面可能有 pickle，这是 Python 存储任意对象的方式，其中可以
-# 藏着程序；`np.load` 会拒绝它。
+# NumPy 数组文件也一样安全。里面可能有 pickle，这是 Python 存储任意对象的方式，
+# 其中可以藏着程序；`np.load` 会拒绝它。
 np.save(folder / "pickle.npy", np.array([{"any": "object"}]))
 with lesson.expect_error(ValueError, "allow_pickle=False"):
     np.load(folder / "pickle.npy")

@@ -1,7 +1,7 @@
 """第 17 课，第二部分：被改动的文件
 
-文件在拷贝、传送或存放时可能损坏，也可能根本不是说好的那一个。有的格式能发现，有的发
-现不了。在文件旁边放一个校验和，对所有格式都管用。
+文件在拷贝、传送或存放时可能损坏，也可能根本不是说好的那一个。有的格式能发现，
+有的发现不了。在文件旁边放一个校验和，对所有格式都管用。
 """
 
 import hashlib
@@ -32,9 +32,9 @@ position = len(content) // 2
 content[position] = 255 - content[position]
 (folder / "damaged.keras").write_bytes(content)
 
-# `.keras` 文件是一个 zip 压缩包，每个部分都有校验和。`testzip` 重新计算这些校验和，并
-# 指出损坏的部分。请在加载之前先用它验证：从 Python 3.12 起，`load_model` 只能发现一部
-# 分损坏。
+# `.keras` 文件是一个 zip 压缩包，每个部分都有校验和。`testzip` 重新计算这些校验和，
+# 并指出损坏的部分。请在加载之前先用它验证：从 Python 3.12 起，`load_model`
+# 只能发现一部分损坏。
 with zipfile.ZipFile(folder / "damaged.keras") as archive:
     damaged_part = archive.testzip()
 lesson.check(f"损坏的文件：{damaged_part}", damaged_part == "model.weights.h5")
@@ -44,8 +44,8 @@ lesson.check(f"完好的文件：{damaged_part}", damaged_part is None)
 
 lesson.step(2, "损坏的 .weights.h5 文件")
 
-# 每个权重占四个字节，其中最后一个决定它的量级。字节 100,003 就是这样一个字节，属于图像
-# 中间某个像素的权重。
+# 每个权重占四个字节，其中最后一个决定它的量级。字节 100,003 就是这样一个字节，
+# 属于图像中间某个像素的权重。
 content = bytearray((folder / "mnist.weights.h5").read_bytes())
 content[100_003] = 255 - content[100_003]
 (folder / "damaged.weights.h5").write_bytes(content)
@@ -73,7 +73,7 @@ lesson.check("损坏的文件，校验和不同", found != checksum)
 found = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
 lesson.check("完好的文件，校验和相同", found == checksum)
 
-# 与文件一起传来的校验和能发现损坏。要防备有人故意改动文件，校验和就得从别的途径得到，例
-# 如作者的网页。
+# 与文件一起传来的校验和能发现损坏。要防备有人故意改动文件，校验和就得从别的途径得到，
+# 例如作者的网页。
 
 # 每种格式 40 份损坏的拷贝：python -m experiments.damage

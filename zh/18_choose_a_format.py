@@ -1,7 +1,8 @@
 """第 18 课：选择哪种格式
 
-视频里讲了三种保存模型的方法，这些课讲了七种：这里一种接一种地列出来，怎样保存，怎样
-加载，各有什么用处。这里只看预测结果；继续训练需要哪些内容，见 docs/zh/formats.md。
+视频里讲了三种保存模型的方法，这些课讲了七种：这里一种接一种地列出来，怎样保存，
+怎样加载，各有什么用处。这里只看预测结果；继续训练需要哪些内容，
+见 docs/zh/formats.md。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -22,8 +23,8 @@ keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
-# 取十张图像，看训练好的模型怎样回答：每张十个 logits（softmax 之前的输出），最大的那个
-# 就是它认出的数字。每个加载的模型，回答都必须一样。
+# 取十张图像，看训练好的模型怎样回答：每张十个 logits（softmax 之前的输出），
+# 最大的那个就是它认出的数字。每个加载的模型，回答都必须一样。
 x_ten = x_test[:10]
 logits = np.array(model(x_ten))
 

@@ -20,8 +20,8 @@ RESTORE = (
 class DatasetError(SystemExit):
     """数据文件不能用。
 
-    它是 `SystemExit`：课程不捕获它时，就以这条信息和退出状态 1 结束，而不打印
-    traceback。
+    它是 `SystemExit`：课程不捕获它时，就以这条信息和退出状态 1 结束，
+    而不打印 traceback。
     """
 
 
@@ -29,13 +29,13 @@ def load_mnist(samples=None):
     """加载 MNIST 手写数字（作者 LeCun 和 Cortes，见 datasets/README.md）。
 
     参数：
-        samples：返回多少张训练图像，从文件开头数起；默认全部 60,000 张。测试图像
-            总是全部 10,000 张。
+        samples：返回多少张训练图像，从文件开头数起；默认全部 60,000 张。
+            测试图像总是全部 10,000 张。
 
     返回：
-        `(x_train, y_train), (x_test, y_test)`，与
-        `keras.datasets.mnist.load_data` 一样。图像：float32 (n, 784)，0.0 为黑，
-        1.0 为白。标签：uint8 (n,)，数字 0 到 9。
+        `(x_train, y_train), (x_test, y_test)`，与 `keras.datasets.mnist.load_data`
+        一样。图像：float32 (n, 784)，0.0 为黑，1.0 为白。标签：uint8 (n,)，
+        数字 0 到 9。
 
     异常：
         ValueError：`samples` 不是 1 到 60,000 的整数。

@@ -1,7 +1,7 @@
 """课程脚本的命令行与打印（选项、步骤、验证、列表），以及怎样启动进程。
 
-请在 TensorFlow 或 Keras 之前导入这个模块：它启动它们，并隐藏启动信息。课里要讲的内容
-从不放在这里。
+请在 TensorFlow 或 Keras 之前导入这个模块：它启动它们，并隐藏启动信息。
+课里要讲的内容从不放在这里。
 """
 
 import argparse
@@ -68,8 +68,8 @@ def arguments(doc, model=False, parser=None):
         parser：这一课自己的选项，一个 `argparse.ArgumentParser`（如果有）。
 
     返回：
-        argparse.Namespace：`samples`（int）、`full`（bool：用了全部 MNIST，因此可以
-        验证准确率）、`model`（str，如果这一课有），以及这一课自己的选项。
+        argparse.Namespace：`samples`（int）、`full`（bool：用了全部 MNIST，
+        因此可以验证准确率）、`model`（str，如果这一课有），以及这一课自己的选项。
     """
     title = doc.splitlines()[0]
     parser = parser or argparse.ArgumentParser()
@@ -121,12 +121,12 @@ def folder(script):
         pathlib.Path：脚本旁边的 文件夹 `saved/<name of the script>`。
 
     异常：
-        SystemExit：那里不能写文件，或者磁盘已满；或者在 Windows 上，路径里有
-            TensorFlow 处理不了的文字。
+        SystemExit：那里不能写文件，或者磁盘已满；或者在 Windows 上，
+            路径里有 TensorFlow 处理不了的文字。
     """
     path = ROOT / "saved" / Path(script).stem
-    # 在 Windows 上，TensorFlow 会把这样的路径当作不存在（GitHub 上 tensorflow 的 issue
-    # 60682）。
+    # 在 Windows 上，TensorFlow 会把这样的路径当作不存在（GitHub 上 tensorflow 的
+    # issue 60682）。
     if WINDOWS and not str(path).isascii():
         sys.exit(
             f"在 Windows 上，TensorFlow 无法写入 {path}：路径里有英文字母以外的文字。"
@@ -143,8 +143,8 @@ def folder(script):
             f"{path} 所在的磁盘已满：还剩 {free / 1000000.0:.1f} MB，而一课可能需要"
             f" {DISK_SPACE / 1000000.0:.0f} MB。请腾出空间再试。"
         )
-    # 这样，即使用户名里有这类字符也没有关系：LiteRT 导出时要写临时文件夹，而那个路径里
-    # 有用户名。
+    # 这样，即使用户名里有这类字符也没有关系：LiteRT 导出时要写临时文件夹，
+    # 而那个路径里有用户名。
     if WINDOWS and not tempfile.gettempdir().isascii():
         tempfile.tempdir = str(path)
     return path
@@ -295,8 +295,8 @@ def run(*command, directory=None):
     """在新进程里运行 Python，并等它结束。如果它出错，这一课就结束。
 
     参数：
-        *command：`python` 后面的内容：本项目的一个程序和它的选项；或者 "-c" 和
-            Python 代码，代码会先打印出来。
+        *command：`python` 后面的内容：本项目的一个程序和它的选项；
+            或者 "-c" 和 Python 代码，代码会先打印出来。
         directory：该进程的工作目录。
     """
     program, *arguments = command

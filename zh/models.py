@@ -1,8 +1,8 @@
 """视频里的 MNIST 分类器，用 Keras 提供的三种方式搭建。
 
-784 个输入，`Dense(64, relu)`，`Dense(10)`：共 50,890 个参数；换一个隐藏单元数，就是
-`795 * units + 10` 个。输出是十个 logits（softmax 之前的输出），每个数字一个；损失函
-数再把它们变成概率。
+784 个输入，`Dense(64, relu)`，`Dense(10)`：共 50,890 个参数；换一个隐藏单元数，
+就是 `795 * units + 10` 个。输出是十个 logits（softmax 之前的输出），每个数字一个；
+损失函数再把它们变成概率。
 
 三个函数按同样的顺序创建各层。所以，只要先调用同样的
 `keras.utils.set_random_seed(...)`，它们返回的模型权重就相同。
@@ -22,8 +22,8 @@ def sequential(units=HIDDEN):
         units：隐藏层的单元数。
 
     返回：
-        keras.Sequential：已构建，未编译；输入 float32 (n, 784)，输出 float32 的
-        logits (n, 10)。
+        keras.Sequential：已构建，未编译；输入 float32 (n, 784)，
+        输出 float32 的 logits (n, 10)。
     """
     return keras.Sequential(
         [
@@ -42,8 +42,8 @@ def functional(units=HIDDEN):
         units：隐藏层的单元数。
 
     返回：
-        keras.Model：已构建，未编译；输入 float32 (n, 784)，输出 float32 的 logits
-        (n, 10)。
+        keras.Model：已构建，未编译；输入 float32 (n, 784)，输出 float32 的
+        logits (n, 10)。
     """
     inputs = keras.Input(shape=(PIXELS,))
     hidden = keras.layers.Dense(units, activation="relu", name="hidden")(inputs)
@@ -70,8 +70,8 @@ class Classifier(keras.Model):
         self.logits = keras.layers.Dense(classes, name="logits")
 
     def build(self, input_shape):
-        # 没有这个方法，`model.build(shape)` 只会警告，不会创建变量；`load_weights` 可能
-        # 什么也不加载，而且没有任何提示。
+        # 没有这个方法，`model.build(shape)` 只会警告，不会创建变量；
+        # `load_weights` 可能什么也不加载，而且没有任何提示。
         self.hidden.build(input_shape)
         self.logits.build((None, self.hidden.units))
         super().build(input_shape)
@@ -141,8 +141,8 @@ def compile(model, steps_per_execution=125):
 
     参数：
         model：返回 logits 的 Keras 模型，形状为 (n, 10)。
-        steps_per_execution：从 Python 调用一次 TensorFlow，就训练这么多批次。大
-            于一时，结果逐位相同，用时不到一半。
+        steps_per_execution：从 Python 调用一次 TensorFlow，就训练这么多批次。
+            大于一时，结果逐位相同，用时不到一半。
 
     返回：
         同一个模型，已编译。

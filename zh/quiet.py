@@ -68,16 +68,16 @@ def _why_tensorflow_does_not_start(error):
 _require_keras_3()
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# 每个进程少用一秒：无论导入时还是结束时，Python 的垃圾回收都不去检查 TensorFlow 创建的
-# 大量对象。
+# 每个进程少用一秒：无论导入时还是结束时，Python 的垃圾回收都不去检查 TensorFlow
+# 创建的大量对象。
 gc.disable()
 try:
     with quietly():
         import keras  # noqa: F401
         import tensorflow as tf
 
-        # 这些课用逐位相同的结果作证明。CPU 能做到；GPU 不一定能，而且模型这么小，GPU 也
-        # 不会更快。
+        # 这些课用逐位相同的结果作证明。CPU 能做到；GPU 不一定能，而且模型这么小，
+        # GPU 也不会更快。
         tf.config.set_visible_devices([], "GPU")
 except ImportError as error:
     sys.exit(_why_tensorflow_does_not_start(error))

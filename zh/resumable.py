@@ -1,22 +1,24 @@
 """崩溃之后继续训练，就像从未中断过，逐位相同。
 
-把这个文件拷贝到您的程序旁边。不用 `model.fit(x, y, batch_size=32, epochs=40,
-callbacks=[...])`，改写成
+把这个文件拷贝到您的程序旁边。不用 `model.fit(x, y, batch_size=32,
+epochs=40, callbacks=[...])`，改写成
 
     batches = resumable.Batches(x, y, batch_size=32, seed=7)
     history = resumable.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
 
-程序再次启动后，从最后一个已保存的周期接着训练。凡是不能精确恢复的，都在训练开始之前
-以“Not exact: ...”打印出来。（运行时才能发现的，在保存时打印。）以程序里的设置为准：
-如果改了学习率或回调函数，会指出改了什么，并采用新的。
+程序再次启动后，从最后一个已保存的周期接着训练。凡是不能精确恢复的，
+都在训练开始之前以“Not exact: ...”打印出来。（运行时才能发现的，在保存时打印。）
+以程序里的设置为准：如果改了学习率或回调函数，会指出改了什么，并采用新的。
 
-文件夹里的 newest.keras 是普通的 Keras 文件，只多一个成员：training.json，里面有随机
-层的状态、回调函数记住的内容、训练历史，以及用来比较的设置。（大数组另存在旁边。）
-previous.keras 是上一个周期。断电可能丢失最新的周期，那时会用 previous.keras。
+文件夹里的 newest.keras 是普通的 Keras 文件，只多一个成员：training.json，
+里面有随机层的状态、回调函数记住的内容、训练历史，以及用来比较的设置。
+（大数组另存在旁边。）previous.keras 是上一个周期。断电可能丢失最新的周期，
+那时会用 previous.keras。
 
 “逐位相同”的前提是版本相同、处理器相同；在 GPU 上还要先调用
-`tf.config.experimental.enable_op_determinism()`。这里看不到的：您自己的代码从 NumPy
-或 TensorFlow 的随机数生成器里取的数，以及保存在全局变量里的内容。
+`tf.config.experimental.enable_op_determinism()`。这里看不到的：
+您自己的代码从 NumPy 或 TensorFlow 的随机数生成器里取的数，
+以及保存在全局变量里的内容。
 """
 
 import concurrent.futures
@@ -66,10 +68,10 @@ class Batches(keras.utils.PyDataset):
             h5py、列表等），或者数组的字典或列表，第一个轴是样本。
         batch_size：每批的样本数；一遍里的最后一批可以小一些。
         seed：决定每一遍数据的顺序；种子不同，顺序就不同。
-        steps_per_epoch：每个周期的批次数；None：一遍有多少批就多少批。每个周期结
-            束时保存，所以如果一遍要几个小时，请把周期缩短。
-        settings：与 `keras.utils.PyDataset` 相同；`workers=4` 表示用四个线
-            程读取。
+        steps_per_epoch：每个周期的批次数；None：一遍有多少批就多少批。
+            每个周期结束时保存，所以如果一遍要几个小时，请把周期缩短。
+        settings：与 `keras.utils.PyDataset` 相同；`workers=4`
+            表示用四个线程读取。
 
     异常：
         ValueError：各部分的长度不同，或者既不是数也不是文本。
@@ -215,23 +217,23 @@ def fit(
 
     参数：
         model：已编译；每次启动程序时都用同样的方式创建。
-        data：`Batches`，或者一个函数：`data_of_epoch(epoch)` 返回 tf.data 流水
-            线、生成器或 PyDataset；对同一个周期（0、1、2 ……）每次都给出同样的批次。
-            其他数据也能训练，但会打印“Not exact”。
+        data：`Batches`，或者一个函数：`data_of_epoch(epoch)` 返回 tf.data
+            流水线、生成器或 PyDataset；对同一个周期（0、1、2 ……）
+            每次都给出同样的批次。其他数据也能训练，但会打印“Not exact”。
         folder：每次训练用一个；里面会有 newest.keras、previous.keras 和 lock。
-        callbacks：一个、一个列表，或 None。您自己的回调函数里，值是数、文本、数
-            组，或由它们组成的列表或字典的属性会被保存。其他的需要两个方法：
+        callbacks：一个、一个列表，或 None。您自己的回调函数里，值是数、文本、
+            数组，或由它们组成的列表或字典的属性会被保存。其他的需要两个方法：
             `get_state` 返回由这些值组成的字典，`set_state` 再把它取回。
         epochs：从最开始数起。
         arguments：与 `model.fit` 相同。
 
     返回：
-        所有周期的历史，包括重新启动之前的。如果训练已经结束，就不再训练：模型恢复为
-        结束时的样子。
+        所有周期的历史，包括重新启动之前的。如果训练已经结束，就不再训练：
+        模型恢复为结束时的样子。
 
     异常：
-        ValueError：文件夹里没有一个完整的文件，或者模型不匹配、没有编译，或者某
-            个参数在这里没有意义。
+        ValueError：文件夹里没有一个完整的文件，或者模型不匹配、没有编译，
+            或者某个参数在这里没有意义。
         RuntimeError：另一个进程正在这个文件夹里训练。
         OSError：那里不能保存任何东西。
     """
@@ -258,8 +260,8 @@ def fit(
         if path:
             saver.load(path, model, lambda: train_a_batch(model, data, arguments))
             if saver.has_ended(epochs):
-                # 这时 `fit` 什么也不做，但回调会做结束时该做的事：EarlyStopping 把最好
-                # 的权重放回模型。
+                # 这时 `fit` 什么也不做，但回调会做结束时该做的事：
+                # EarlyStopping 把最好的权重放回模型。
                 epochs = first_epoch
             else:
                 print(f"从第 {first_epoch} 个周期之后继续。")

@@ -1,7 +1,7 @@
 """第 16 课的第二个进程：不用 TensorFlow，加载同一个文件
 
-本程序由 16_other_frameworks.py 启动。环境变量 KERAS_BACKEND 决定 Keras 用什么来计
-算。这里没有 `import lesson`，因为它会启动 TensorFlow。
+本程序由 16_other_frameworks.py 启动。环境变量 KERAS_BACKEND 决定 Keras
+用什么来计算。这里没有 `import lesson`，因为它会启动 TensorFlow。
 """
 
 import sys

@@ -27,8 +27,8 @@ class SafeCheckpoint(keras.callbacks.Callback):
         # 等文件真正写入磁盘：防断电需要这一步，防强制终止不需要。
         with open(unfinished, "rb+") as file:
             os.fsync(file.fileno())
-        # 要么全部完成，要么什么也不变。（在 Windows 上，如果杀毒软件正在读这个文件，就
-        # 会报错。）
+        # 要么全部完成，要么什么也不变。（在 Windows 上，如果杀毒软件正在读这个文件，
+        # 就会报错。）
         os.replace(unfinished, self.folder / f"epoch-{epoch + 1:04}.keras")
         # 留着前一个文件，以防这一个损坏；更早的就删掉。
         (self.folder / f"epoch-{epoch - 1:04}.keras").unlink(missing_ok=True)

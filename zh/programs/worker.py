@@ -2,8 +2,8 @@
 
     python programs/worker.py FOLDER SAMPLES
 
-环境变量 TF_CONFIG 说明所有的工作进程在哪里，自己是哪一个。FOLDER 是检查点
-（checkpoint）所在的文件夹。SAMPLES 是用多少张 MNIST 图像。
+环境变量 TF_CONFIG 说明所有的工作进程在哪里，自己是哪一个。FOLDER
+是检查点（checkpoint）所在的文件夹。SAMPLES 是用多少张 MNIST 图像。
 """
 
 import os
@@ -85,9 +85,9 @@ def train(folder, samples):
         start = step % BATCHES * BATCH + worker * share
         loss = train_on_batch(x[start : start + share], y[start : start + share])
         if (step + 1) % 100 == 0:
-            # 只有 0 号，即首席工作进程，才写文件：大家的权重都相同，而两个进程写同一个
-            # 文件会把它写坏。（有 BatchNormalization 时，它的移动平均值只来自首席工作进
-            # 程的那一份数据。）怎样写：见第 10 课。
+            # 只有 0 号，即首席工作进程，才写文件：大家的权重都相同，
+            # 而两个进程写同一个文件会把它写坏。（有 BatchNormalization 时，
+            # 它的移动平均值只来自首席工作进程的那一份数据。）怎样写：见第 10 课。
             if worker == 0:
                 model.save(folder / "unfinished.keras")
                 os.replace(folder / "unfinished.keras", checkpoint)
