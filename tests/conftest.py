@@ -48,8 +48,8 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
-# Whoever has installed what README.md says first has no JAX. This lesson needs it.
-NEEDS_JAX = "16_other_frameworks.py"
+# They use what is in requirements-other.txt.
+NEEDS_MORE = ["16_other_frameworks.py"]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -107,7 +107,8 @@ class Folder:
     Its data files are hard links, or all tests together would write two gigabytes.
     """
 
-    datasets = None  # what is linked to: see `copied_datasets`
+    datasets = None  # what is linked to: see `prepared_folder`
+    python = None  # has requirements.txt alone: see `prepared_folder`
 
     def __init__(self, path):
         # On Windows TensorFlow cannot write to such a path; lesson.folder says so.
@@ -176,10 +177,11 @@ class Folder:
         )
 
     def run_forked(self, script, *arguments, **environment):
-        """Do what `run` does, in a process that has imported TensorFlow already."""
+        """Do what `run` does, faster, with what requirements.txt installs, and nothing else."""
         if not fork_server.AVAILABLE:
-            return self.run(script, *arguments, **environment)
+            return self.run(script, *arguments, python=self.python, **environment)
         return fork_server.run(
+            self.python,
             [*self.command(script), *arguments],
             self.working_directory(script),
             self.environment(**environment),
@@ -283,10 +285,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def copied_datasets(tmp_path_factory):
+def prepared_folder(tmp_path_factory, bare_python):
     """Copy the data once for a test process; its folders have links to this copy."""
     copy = tmp_path_factory.mktemp("data") / "datasets"
     Folder.datasets = shutil.copytree(ROOT / "datasets", copy)
+    Folder.python = bare_python
 
 
 @pytest.fixture(scope="session")
@@ -339,7 +342,7 @@ def default_run(tmp_path_factory, pytestconfig):
 
     It returns the finished process, with the `folder` that it has written to. Each runs
     once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
-    are renewed. Most begin where TensorFlow is imported already, see fork_server.py.
+    are renewed. Most run with what requirements.txt installs, and nothing else.
     """
     finished = {}
 
@@ -347,9 +350,12 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            start = folder.run if script == INSTALLS else folder.run_forked
-            path = {"PYTHONPATH": ""} if script.endswith(NEEDS_JAX) else {}
-            finished[script] = start(script, *less, **path)
+            if script.removeprefix("zh/") in NEEDS_MORE:
+                finished[script] = folder.run(script, *less, PYTHONPATH="")
+            elif script == INSTALLS:
+                finished[script] = folder.run(script, *less)
+            else:
+                finished[script] = folder.run_forked(script, *less)
             written = script.removeprefix("zh/").removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr

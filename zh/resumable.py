@@ -266,6 +266,7 @@ def fit(
             else:
                 print(f"从第 {first_epoch} 个周期之后继续。")
                 saver.continue_logs()
+        saver.async_safe = is_built(model)  # 否则在第一个批次之后保存
         callbacks = [*saver.callbacks.values(), saver]
         settings = {"initial_epoch": first_epoch, "epochs": epochs, **arguments}
         return model.fit(data, callbacks=callbacks, **settings)
@@ -354,8 +355,6 @@ def stream(data: Any, saver: "Saver", steps: int) -> Any:
 class Saver(keras.callbacks.Callback):
     """排在所有其他回调之后；把它们和模型的最新状态保存下来。"""
 
-    async_safe = True  # `on_train_batch_end` 只用来计数
-
     def __init__(self, folder: str | Path, callbacks: list, about: dict):
         super().__init__()
         self.folder = Path(folder)
@@ -388,6 +387,8 @@ class Saver(keras.callbacks.Callback):
         self.synced = self.disk.submit(bool)
         self.said = set()
         self.has_model = True  # 否则文件里只有它的权重
+        # 那样，Keras 会在训练继续的同时，在线程里调用 `on_train_batch_end`。
+        self.async_safe = True
 
     def read(self, path: Path) -> None:
         """读取已保存的内容，并指出此后的改动。"""
@@ -510,25 +511,24 @@ class Saver(keras.callbacks.Callback):
                 callback.set_state(memory)
             else:
                 vars(callback).update(memory)
-        # 先看看能不能保存，免得白白训练几个小时。
-        if all(layer.built for layer in self.model._flatten_layers()):
+        self.tried = False
+        if is_built(self.model):
             if self.model.optimizer is not None and not self.model.optimizer.built:
                 self.model.optimizer.build(self.model.trainable_variables)
-            try:
-                self.write(self.folder / "new.keras")
-            except OSError as error:
-                raise OSError(f"在 {self.folder} 里不能保存：{error}") from error
-            (self.folder / "new.keras").unlink()
+            self.try_to_save()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.batches_seen = 0
+        self.batches_seen = []
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.batches_seen = batch + 1
+        self.batches_seen.append(batch)  # 各线程的先后顺序不定
+        if not self.tried:  # 模型此前没有构建
+            self.try_to_save()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)
-        inside = self.batches_seen < (self.params["steps"] or 0)
+        batches = max(self.batches_seen, default=-1) + 1
+        inside = batches < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
             # 半个周期无法接着训练，而带 NaN 的周期也没有人想恢复。
             why = "在中途" if math.isfinite(loss) else f"因损失为 {loss} 而"
@@ -538,7 +538,7 @@ class Saver(keras.callbacks.Callback):
             )
             return
         self.state["epoch"] = epoch + 1
-        self.state["batches"] += self.batches_seen
+        self.state["batches"] += batches
         self.state["epochs"] = self.params["epochs"]
         self.state["ended_by"] = None
         for name, callback in self.callbacks.items():
@@ -555,6 +555,16 @@ class Saver(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
+
+    def try_to_save(self) -> None:
+        """先看看模型能不能保存，免得白白训练几个小时。"""
+        self.tried = True
+        new = self.folder / "new.keras"
+        try:
+            self.write(new)
+        except OSError as error:
+            raise OSError(f"在 {self.folder} 里不能保存：{error}") from error
+        new.unlink()
 
     def say_lost(self, attribute: str) -> None:
         if attribute not in self.said:
@@ -776,6 +786,10 @@ def brief(value: Any) -> str:
 
 
 # 变量
+
+
+def is_built(model: keras.Model) -> bool:
+    return all(layer.built for layer in model._flatten_layers())
 
 
 def random_states(model: keras.Model) -> list:
