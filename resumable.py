@@ -765,8 +765,10 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
             if name in UNCOMPARED:
                 continue
             where = place if name == "config" else f"{place}, {name}" if place else name
-            if name not in new or name not in old:
-                yield f"{where} is {'new' if name in new else 'gone'} since it was saved."
+            if name not in old:
+                yield f"{where} is new since it was saved."
+            elif name not in new:
+                yield f"{where} is gone since it was saved."
             else:
                 yield from differences(old[name], new[name], where)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
