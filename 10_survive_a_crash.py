@@ -35,7 +35,7 @@ lesson.check(f"the last two files: {names}", len(names) == 2)
 lesson.step(2, "Kill a program that trains in the same way")
 
 # It loads the newest file, if there is one, and trains. Start it yourself, and kill it.
-program = lesson.ROOT / "programs" / "train_safely.py"
+program = lesson.HERE / "programs" / "train_safely.py"
 samples = str(args.samples)
 training = lesson.start(program, "--samples", samples)
 for line in training.stdout:

@@ -11,7 +11,11 @@ import os
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parent.parent / "saved" / "15_tensorflow_js" / "web"
+# The folder above has data.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import data
+
+PAGE = data.ROOT / "saved" / "15_tensorflow_js" / "web"
 
 
 class _PageServer(http.server.ThreadingHTTPServer):

@@ -17,12 +17,8 @@ import time
 import venv
 from pathlib import Path
 
-# What the tests look for is English, whatever the language of the system.
-os.environ["LESSONS_LANGUAGE"] = os.environ["LANGUAGE"] = "en"
-
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
-import language
 import models
 
 import fork_server
@@ -52,7 +48,7 @@ NEEDS_MORE = ["16_other_frameworks.py"]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
-    "chinese.po",
+    "zh",
     "programs",
     "experiments",
     "modelfile",
@@ -68,9 +64,11 @@ TWINS = {
         for path in sorted(ROOT.glob("docs/*.md"))
     },
 }
+# In one language only.
+ALONE = ["CONTRIBUTING.md", "datasets/README.md", "docs/zh/terms.md"]
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in [*TWINS, *TWINS.values(), "CONTRIBUTING.md", "datasets/README.md"]
+    for name in [*TWINS, *TWINS.values(), *ALONE]
 }
 README = TEXTS["README.md"]
 # The rows of all tables of errors: message, cause, fix, lesson.
@@ -244,39 +242,6 @@ def numbers(pattern, text):
     ]
 
 
-# What Keras and TensorFlow say, and code: it stays English.
-OTHERS_SAY = [
-    # Lessons 6 and 7 run modelfile, which speaks for itself: test_modelfile_chinese.py.
-    r"(?ms)^datasets/keras2/functional/model\.h5\n.*?3,750\D?$",
-    r"(?ms)^saved/07_older_keras/mnist\.keras\n.*?1,875\D?$",
-    r"(?m)^[ |]* (error|warns)  .*\n(?:[ |]* {10}.*\n)*",
-    r"(?m)^   > .*$",
-    r"(?m)\b\w+Error: .*$",
-    r"(?m)^   \.\.\.Object /.*$",  # lesson 5
-    r"Could not locate class|my own text",  # lessons 4 and 17
-    r"python -m pip install -r",  # lesson 16
-    r"(?s)一个工作进程停止了：.*?(?=\n   ok)",  # lesson 12
-]
-ENGLISH = re.compile(
-    r"(?<![\w./`'\"=\\-])[A-Za-z]?[a-z']+,?(?: [a-z']+,?)+(?![\w./(=])"
-)
-
-
-def not_in_chinese(printed):
-    """Return the English sentences of our own in what was printed in Chinese.
-
-    That is what the catalogue would translate, and where there are two English words.
-    """
-    # Names of models and of files, in quotes, are no words.
-    printed = re.sub(r"'[\w.]+'", "", printed)
-    for pattern in OTHERS_SAY:
-        printed = re.sub(pattern, "", printed)
-    lines = zip(
-        printed.split("\n"), language.translate_output(printed).split("\n"), strict=True
-    )
-    return [one for one, again in lines if one != again or ENGLISH.search(one)]
-
-
 def pytest_addoption(parser):
     parser.addoption(
         "--renew",
@@ -380,13 +345,13 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            if script in NEEDS_MORE:
+            if script.removeprefix("zh/") in NEEDS_MORE:
                 finished[script] = folder.run(script, *less, PYTHONPATH="")
             elif script == INSTALLS:
                 finished[script] = folder.run(script, *less)
             else:
                 finished[script] = folder.run_forked(script, *less)
-            written = script.removesuffix(".py").replace(".", "/")
+            written = script.removeprefix("zh/").removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr
         need(index, "the package index, with old versions of Keras, cannot be reached")
