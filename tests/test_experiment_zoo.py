@@ -4,7 +4,7 @@ import csv
 import sys
 
 import lesson
-from experiments import zoo, zoo_models
+from experiments import formats, zoo, zoo_models
 
 import keras
 import numpy as np
@@ -37,7 +37,6 @@ def bring(tmp_path):
     """Return a function that gives an case's Training and what comes back in a way."""
 
     def save_and_load(name, way):
-        keras.utils.clear_session()
         training = zoo.train(ZOO[name])
         with zoo.Warned():
             return training, zoo.save_and_load(way, training, tmp_path)
@@ -53,7 +52,7 @@ def predicts_as_before(loaded, training):
 def resumes(loaded, training):
     case = training.case
     case.go_on(loaded, zoo.tensors(case.x), case.y)
-    return lesson.largest_difference(loaded.get_weights(), training.resumed) == 0
+    return lesson.largest_difference(zoo.weights(loaded), training.resumed) == 0
 
 
 # The grid
@@ -169,7 +168,7 @@ def test_dropout_resumes_with_its_seed_generators_state(way, bring):
     assert resumes(loaded, training)
 
 
-@pytest.mark.parametrize("way", ["checkpoint", *COPIES])
+@pytest.mark.parametrize("way", ["checkpoint", "Orbax", *COPIES])
 def test_finalize_state_makes_an_adapted_normalization_right(way, bring):
     training, loaded = bring("Normalization, adapted", way)
     assert not predicts_as_before(loaded, training)
@@ -210,6 +209,48 @@ def test_what_weight_decay_leaves_out_is_said_again_after_loading(way, bring):
     training, loaded = bring("AdamW, biases without decay", way)
     loaded.optimizer.exclude_from_weight_decay(var_names=["bias"])
     assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize("way", [".keras", ".weights.h5"])
+def test_int8_with_lora_resumes_with_its_weights_as_a_list(way, bring):
+    training, loaded = bring("int8 with LoRA", way)
+    loaded.set_weights(training.saved.get_weights())
+    assert predicts_as_before(loaded, training)
+    assert resumes(loaded, training)
+
+
+def test_int8_that_is_compiled_after_it_was_quantized_resumes_from_keras(tmp_path):
+    case = ZOO["int8, trained before"]
+    compiled = case._replace(build=lambda: zoo_models.compiled(case.build()))
+    assert zoo.try_way(".keras", zoo.train(compiled), tmp_path).outcome == zoo.RESUMES
+
+
+@pytest.mark.parametrize("name", ["mixed_float16", "LossScaleOptimizer"])
+def test_orbax_finds_the_state_of_a_loss_scale_when_it_has_trained(
+    name, bring, tmp_path
+):
+    training, _ = bring(name, "Orbax")
+    case = training.case
+    keras.utils.clear_session()
+    loaded = case.build()
+    zoo_models.fit(loaded, case.x, case.y)
+    with zoo.Warned():
+        loaded.load_weights(tmp_path / formats.ORBAX.file)
+    assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize(
+    "name, right",
+    [("Dense layers", False), ("nested model", False), ("shared layer", True)],
+)
+def test_load_model_of_an_orbax_folder_is_right_without_sequential_models_only(
+    name, right, bring, tmp_path
+):
+    training, _ = bring(name, "Orbax")
+    with zoo.Warned() as warned:
+        loaded = keras.models.load_model(tmp_path / formats.ORBAX.file)
+    assert not warned.first()
+    assert predicts_as_before(loaded, training) == right
 
 
 # How to notice
@@ -359,7 +400,6 @@ def test_a_model_that_is_written_otherwise_survives(name, tmp_path, monkeypatch)
         VisibleLayer,
     ]
     monkeypatch.setattr(zoo_models, "OWN", [*zoo_models.OWN, *classes])
-    keras.utils.clear_session()
     training = zoo.train(ZOO[name]._replace(build=REMEDIES[name]))
     for ways in zoo.SILENT[name].values():
         for way in ways:
