@@ -80,6 +80,11 @@ print(model.predict(numpy.zeros((32, 784)), verbose=0).shape)
     assert finished.stdout.endswith("(32, 10)\n"), finished.stderr
 
 
+def test_the_file_for_openvino_is_named_by_a_str(tmp_path):
+    with pytest.raises(AttributeError, match="no attribute 'endswith'"):
+        models.build().export(tmp_path / "m.xml", format="openvino")
+
+
 def test_keras_on_numpy_does_not_train(default_run):
     program = """
 import keras, numpy
