@@ -31,3 +31,4 @@ if difference > bound:
 if backend != "numpy":
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     model.save(folder / f"{backend}.keras")
+    model.save_weights(folder / f"{backend}.weights.h5")  # with Adam's state

@@ -21,21 +21,34 @@ def test_lesson_16_predicts_and_trains_elsewhere(default_run):
     for backend in ("numpy", "jax", "torch"):
         (difference,) = numbers(rf"{backend}: predictions differ by .* (\S+)", text)
         assert difference < 1e-4
-    differences = numbers(r"ok     weights differ by at most (\S+)", text)
+    differences = re.findall(r"ok     weights differ by at most (\S+)", text)
     assert len(differences) == 2
-    assert max(differences) < 1e-4
+    assert max(map(float, differences)) < 1e-4
     assert numbers(r"logits differ by at most (\S+)", text)[0] < 1e-4
-    assert text.count("ok     Adam has made 1,975 steps") == 2
 
 
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_what_another_backend_has_saved_continues_training_here(
-    default_run, few, backend
-):
-    model = keras.models.load_model(default_run(SCRIPT).folder / f"{backend}.keras")
+def test_what_keras_on_jax_has_saved_comes_back_with_adams_steps(default_run):
+    model = keras.models.load_model(default_run(SCRIPT).folder / "jax.keras")
     assert model.optimizer.iterations.numpy() == 1975
-    model.fit(few[0][:32], few[1][:32], verbose=0)
-    assert model.optimizer.iterations.numpy() == 1976
+
+
+def test_what_keras_on_pytorch_has_saved_does_not_train_on_tensorflow(default_run):
+    path = default_run(SCRIPT).folder / "torch.keras"
+    x, y = np.zeros((32, 784), "float32"), np.zeros(32)
+    with pytest.raises(TypeError, match="expected Tensor as element 0"):
+        keras.models.load_model(path).fit(x, y, verbose=0)
+    model = keras.models.load_model(path, compile=False)
+    assert model.predict(x, verbose=0).shape == (32, 10)
+
+
+def test_what_keras_on_pytorch_has_saved_does_not_load_without_pytorch(
+    default_run, monkeypatch
+):
+    path = default_run(SCRIPT).folder / "torch.keras"
+    name = "keras.src.backend.torch.optimizers.torch_adam"
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(TypeError, match=f"parent module {name} cannot be imported"):
+        keras.models.load_model(path)
 
 
 def test_pytorch_without_keras_predicts_the_same(default_run):
@@ -138,12 +151,8 @@ def test_a_second_process_started_alone_says_what_to_run_first(folder, program):
 
 def test_the_packages_are_pinned_and_the_tests_have_them():
     pinned = (ROOT / "requirements-other.txt").read_text()
-    assert re.findall(r"^(\w+)==[\d.]+$", pinned, re.M) == [
-        "jax",
-        "jaxlib",
-        "onnx",
-        "tf2onnx",
-        "onnxruntime",
-    ]
+    assert {"jax", "torch", "safetensors", "onnx", "tf2onnx", "onnxruntime"} <= set(
+        re.findall(r"^([\w-]+)==[\d.]+$", pinned, re.M)
+    )
     wanted = (ROOT / "tests" / "requirements.txt").read_text()
     assert "-r ../requirements-other.txt" in wanted
