@@ -24,19 +24,21 @@ from pathlib import Path
 
 import quiet  # first: it starts TensorFlow without its messages
 import data
-import language
 import models
+from modelfile.sentences import choose_language, wrapped
 
 import h5py
 import keras
 import numpy as np
 import tensorflow as tf
 
-ROOT = Path(__file__).resolve().parent
+HERE, ROOT = data.HERE, data.ROOT
 WINDOWS = quiet.WINDOWS
 quietly = quiet.quietly
+WIDTH = 88  # columns of what is printed; a Chinese character takes two
 DISK_SPACE = 50e6  # bytes; no lesson writes more
 
+choose_language("en")  # of argparse, and of modelfile where a lesson starts it
 # Lines appear when they are printed, also in a pipe. A console that cannot show
 # a character gets an escape for it.
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
@@ -47,7 +49,7 @@ if WINDOWS:
 def _leave_quietly(kind, error, traceback):
     """Say no more than that after Ctrl-C, and nothing where nobody reads any more."""
     if issubclass(kind, KeyboardInterrupt):
-        _print("\nStopped by Ctrl-C. You can start it again.")
+        print("\nStopped by Ctrl-C. You can start it again.")
     elif not issubclass(kind, BrokenPipeError) and not (
         # What Windows says of a pipe that was closed.
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
@@ -56,10 +58,6 @@ def _leave_quietly(kind, error, traceback):
 
 
 sys.excepthook = _leave_quietly
-
-
-def _print(text):
-    print(language.printed(text))
 
 
 def arguments(doc, model=False, parser=None):
@@ -93,14 +91,13 @@ def arguments(doc, model=False, parser=None):
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
-    language.add_argument(parser)
     args = parser.parse_args()
     args.full = args.samples == data.TRAINING_IMAGES
-    _print(title)
+    print(title)
     images = f"{args.samples:,} training images"
     if model:
         images = f"{args.model} model, {images}"
-    _print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
+    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
     return args
 
 
@@ -158,7 +155,7 @@ def folder(script):
 
 def step(number, title):
     """Print the heading of a step."""
-    _print(f"\n{number}. {title}\n")
+    print(f"\n{number}. {title}\n")
 
 
 def note(text):
@@ -282,10 +279,7 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
 
     Returns:
         subprocess.Popen: with its standard input, and output if it is a pipe, as text.
-        What it prints through this module is English in the pipe, for this process to read.
     """
-    if output == subprocess.PIPE:
-        environment[language.VARIABLE] = "en"
     child = subprocess.Popen(
         [sys.executable, script, *arguments],
         stdin=subprocess.PIPE,
@@ -314,9 +308,9 @@ def run(*command, directory=None):
         code = textwrap.dedent(arguments[0]).strip()
         print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
         arguments = [code]
-        environment["PYTHONPATH"] = str(ROOT)
+        environment["PYTHONPATH"] = str(HERE)
     else:
-        program = ROOT / program
+        program = HERE / program
     command = [sys.executable, program, *arguments]
     if subprocess.run(command, check=False, cwd=directory, env=environment).returncode:
         sys.exit("The new process failed: see its message above.")
@@ -377,13 +371,6 @@ def _row(depth, name, size, about=""):
 
 
 def _say(label, text):
-    _print(
-        textwrap.fill(
-            text,
-            width=88,
-            initial_indent=f"   {label:5}  " if label else "   ",
-            subsequent_indent=" " * 10 if label else "   ",
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
-    )
+    start = f"   {label:5}  " if label else "   "
+    lines = wrapped(" ".join(text.split()), WIDTH - len(start)).split("\n")
+    print(start + f"\n{' ' * len(start)}".join(lines))

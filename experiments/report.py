@@ -7,12 +7,9 @@ import sys
 import warnings
 
 import lesson
-import language
 import models
 
 import keras
-
-language.CHOSEN = "en"  # only lessons speak Chinese
 
 
 def arguments(doc, parser=None):

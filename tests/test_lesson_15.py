@@ -325,6 +325,16 @@ def test_each_drawn_digit_is_recognised_scaled_and_centred_as_mnist_is(
         assert abs(drawn_centre - centre) < 0.5
 
 
+def test_the_chinese_page_speaks_chinese(page, served):
+    page.goto(served.address + "zh.html")
+    ready(page)
+    draw(page, 3)
+    assert answer(page).startswith("我认为是 3")
+    page.locator("#labels button").nth(3).click()
+    page.get_by_text("步：损失由").wait_for()
+    assert re.findall("[a-z]+ [a-z]+", page.inner_text("body")) == []
+
+
 def test_a_small_digit_in_a_corner_is_the_same_to_the_model(page):
     draw(page, 7)
     large = page.evaluate("Array.from(digit())")

@@ -151,8 +151,7 @@ def test_a_second_process_started_alone_says_what_to_run_first(folder, program):
 
 def test_the_packages_are_pinned_and_the_tests_have_them():
     pinned = (ROOT / "requirements-other.txt").read_text()
-    assert {"jax", "torch", "safetensors", "onnx", "tf2onnx", "onnxruntime"} <= set(
-        re.findall(r"^([\w-]+)==[\d.]+$", pinned, re.M)
-    )
+    for line in pinned.splitlines():
+        assert re.fullmatch(r"#.*|[\w-]+==[\d.]+", line), line
     wanted = (ROOT / "tests" / "requirements.txt").read_text()
     assert "-r ../requirements-other.txt" in wanted
