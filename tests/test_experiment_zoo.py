@@ -225,6 +225,24 @@ def test_int8_that_is_compiled_after_it_was_quantized_resumes_from_keras(tmp_pat
     assert zoo.try_way(".keras", zoo.train(compiled), tmp_path).outcome == zoo.RESUMES
 
 
+def int8_attention():
+    inputs = keras.Input((4, 8))
+    hidden = layers.MultiHeadAttention(2, 4)(inputs, inputs)
+    outputs = layers.Dense(zoo_models.CLASSES)(layers.Flatten()(hidden))
+    model = zoo_models.compiled(keras.Model(inputs, outputs))
+    with zoo.Warned():
+        model.quantize("int8")
+    return model
+
+
+def test_int8_attention_resumes_from_weights_and_is_refused_in_keras(tmp_path):
+    x = np.ones((zoo_models.SAMPLES, 4, 8), "float32")
+    training = zoo.train(zoo_models.Case("int8 attention", int8_attention, x))
+    cell = zoo.try_way(".keras", training, tmp_path)
+    assert "objects could not be loaded" in cell.message
+    assert zoo.try_way(".weights.h5", training, tmp_path).outcome == zoo.RESUMES
+
+
 @pytest.mark.parametrize("name", ["mixed_float16", "LossScaleOptimizer"])
 def test_orbax_finds_the_state_of_a_loss_scale_when_it_has_trained(
     name, bring, tmp_path
