@@ -86,15 +86,15 @@ lesson.step(8, "Which one when")
 
 # A file may contain a program, which runs on your computer: lesson 17. ONNX and
 # safetensors: lesson 16. What each format brings back: docs/formats.md.
-lesson.note("format         for                     program   read by")
-lesson.note(".keras         continuing training     refused   Keras 3, on any backend")
-lesson.note(".weights.h5    your program's weights  no        Keras 3")
-lesson.note("checkpoint     your own training loop  no        TensorFlow")
-lesson.note(".h5            older programs          refused   Keras 3")
+print("   format         for                     program   read by")
+print("   .keras         continuing training     refused   Keras 3, on any backend")
+print("   .weights.h5    your program's weights  no        Keras 3")
+print("   checkpoint     your own training loop  no        TensorFlow")
+print("   .h5            older programs          refused   Keras 3")
 
 # For other programs:
-lesson.note("SavedModel     servers                 yes       TensorFlow")
-lesson.note("LiteRT         phones                  no        LiteRT")
-lesson.note("TensorFlow.js  browsers                no        TensorFlow.js")
-lesson.note("ONNX           other programs          no        ONNX Runtime, OpenVINO")
-lesson.note("safetensors    other frameworks        no        PyTorch, JAX, NumPy")
+print("   SavedModel     servers                 yes       TensorFlow")
+print("   LiteRT         phones                  no        LiteRT")
+print("   TensorFlow.js  browsers                no        TensorFlow.js")
+print("   ONNX           other programs          no        ONNX Runtime, OpenVINO")
+print("   safetensors    other frameworks        no        PyTorch, JAX, NumPy")
