@@ -6,11 +6,15 @@
 import sys
 from pathlib import Path
 
+# The folder above has data.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import data
+
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
-folder = Path(__file__).resolve().parent.parent / "saved" / "16_other_frameworks"
+folder = data.ROOT / "saved" / "16_other_frameworks"
 if not (folder / "mnist.safetensors").exists():
     sys.exit("Run 16_other_frameworks.py first: it writes what this program reads.")
 with np.load(folder / "images.npz") as images:
