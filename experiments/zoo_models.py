@@ -30,7 +30,9 @@ def fit(model, x, y):
 
     Eagerly: for one batch a graph is not worth the time that it takes to make it.
     """
-    model.run_eagerly = True
+    # Keras 3.15 trains float8 in a graph only.
+    policies = [layer.dtype_policy.name for layer in model.layers]
+    model.run_eagerly = not any("float8" in policy for policy in policies)
     model.train_on_batch(x, y)
 
 
@@ -246,6 +248,32 @@ def stateful_lstm():
 
 def lora():
     model = dense()
+    model.layers[0].enable_lora(2)
+    return compiled(model)
+
+
+def quantized(mode):
+    """Return a model that is quantized when its optimizer has state of all weights."""
+    model = compiled(dense())
+    model.optimizer.build(model.trainable_variables)
+    model.quantize(mode, filters="dense")  # the layers with this in their names
+    return model
+
+
+def int8():
+    return quantized("int8")
+
+
+def int4():
+    return quantized("int4")
+
+
+def float8():
+    return compiled(quantized("float8"))  # it has new weights, for the optimizer, too
+
+
+def int8_with_lora():
+    model = quantized("int8")
     model.layers[0].enable_lora(2)
     return compiled(model)
 
@@ -506,6 +534,10 @@ ZOO = [
     Case("Embedding with mask, LSTM", lstm, TOKENS),
     Case("stateful LSTM", stateful_lstm, TOKENS[:16, :, np.newaxis], LABELS[:16]),
     Case("LoRA", lora),
+    Case("int8, trained before", int8),
+    Case("int8 with LoRA", int8_with_lora),
+    Case("int4, trained before", int4),
+    Case("float8", float8),
     Case("regularizer set when built", late_regularizer),
     Case("mixed_float16", mixed_float16),
     Case("mixed_float16, policy set", mixed_float16, policy="mixed_float16"),

@@ -44,7 +44,7 @@ QUICKER = {
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
 # They use what is in requirements-other.txt.
-NEEDS_MORE = ["16_other_frameworks.py"]
+NEEDS_MORE = ["16_other_frameworks.py", "experiments.zoo"]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),

@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.tools import saved_model_cli
 
 SCRIPT = "13_saved_model.py"
+ENDPOINTS = "13_several_endpoints.py"
 
 
 def exported(model, folder):
@@ -87,3 +89,42 @@ def test_its_weights_can_be_trained_in_a_model_but_dropout_stays_off(tmp_path, f
     outer.fit(x, y, verbose=0)
     _, after = outer.evaluate(x, y, verbose=0)
     assert after > before + 0.3
+
+
+# Several endpoints
+
+
+def test_lesson_13_loads_two_endpoints_without_keras_and_as_a_layer(default_run):
+    text = default_run(ENDPOINTS).stdout
+    assert '   > sys.modules["keras"] = None' in text
+    assert "ok     the digits are those of the model" in text
+    assert text.count("ok     the hidden layer differs by at most") == 2
+    assert "error  TypeError: Binding inputs to tf.function failed" in text
+    assert "ok     silently, " in text
+
+
+def test_lesson_13_prints_what_saved_model_cli_shows(default_run, monkeypatch, capsys):
+    printed = re.sub(r"\s+", " ", default_run(ENDPOINTS).stdout)
+    folder = str(default_run(ENDPOINTS).folder / "exported")
+    monkeypatch.setattr(
+        "sys.argv", ["saved_model_cli", "show", "--all", "--dir", folder]
+    )
+    with pytest.raises(SystemExit):
+        saved_model_cli.main()
+    shown = capsys.readouterr().out
+    for name in ("digits", "hidden", "serving_default"):
+        assert f"signature_def['{name}']" in shown
+        assert f" {name}: {{'" in printed
+    for name, shape in (("pictures", "(-1, 28, 28)"), ("images", "(-1, 784)")):
+        inputs = shown.split(f"inputs['{name}'] tensor_info:")[1]
+        assert inputs.split("shape: ")[1].startswith(shape)
+
+
+def test_an_endpoint_takes_any_batch_and_casts_an_array_but_not_a_tensor(default_run):
+    loaded = tf.saved_model.load(default_run(ENDPOINTS).folder / "exported")
+    for size in (1, 3):
+        assert loaded.digits(np.zeros((size, 28, 28), "uint8")).shape == (size,)
+    ones, nines = np.ones((1, 28, 28)), np.full((1, 28, 28), 1.9)
+    assert np.array_equal(loaded.digits(ones), loaded.digits(nines))
+    with pytest.raises(TypeError, match="Can not cast TensorSpec"):
+        loaded.digits(tf.constant(ones))
