@@ -11,19 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-CLASSES = "04_custom_classes.py"
-MODELS = "04_custom_models.py"
-OWN_SAVING = "04_own_saving.py"
 X = np.random.default_rng(1).random((5, 784), "float32")
-
-
-def test_lesson_4_keeps_a_number_and_words_and_says_in_which_order(default_run):
-    text = " ".join(default_run(OWN_SAVING).stdout.split())
-    assert "ok epochs: 1 ok words: ['even', 'odd']" in text
-    assert "assets/layers/labels/words.txt" in text
-    assert "ok epochs: 1, words: []" in text
-    order = "build_from_config, compile_from_config, load_own_variables, load_assets"
-    assert f"load_model calls {order}" in text
 
 
 # The facts behind it
