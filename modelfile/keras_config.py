@@ -8,12 +8,14 @@ import shlex
 from pathlib import Path
 
 from modelfile.arrays import shape_text
-from modelfile.description import quoted, shorten, some
+from modelfile.description import literal, printable, quoted, shorten, some
 from modelfile.sentences import say
 
 # They draw random numbers, whose state no file of Keras has.
 RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
-NUMBERS = "float32", "float64", "int32", "int64", "uint8", "bool"
+NUMBERS = "float32", "float64", "float16", "int64", "int32", "int16", "int8"
+NUMBERS += "uint64", "uint32", "uint16", "uint8", "bool"
+MOST_LETTERS = 200  # of an input's name
 OWN_CODE = "my_code"  # the name of the reader's own file in the lines to type
 
 
@@ -399,10 +401,9 @@ def random_layers(config):
 
 
 def input_shapes(model):
-    """Return a list of (shape, dtype) for the inputs, or [] if they are not in the file.
+    """Return a list of (name, shape, dtype) of the inputs; [] if they are not in the file.
 
-    They come in the order of `model.inputs`. The shape has a 1 for the batch, and where any
-    size will do 32, of images 224.
+    They come in the order of `model.inputs`.
     """
     found, names = [], []
     for layer in layers_of(model):
@@ -418,21 +419,33 @@ def input_shapes(model):
     order = [name for name in input_names(model) if name in names]
     if len(order) == len(names) > 1:
         found = [found[names.index(name)] for name in order]
+        names = order
     if not found and isinstance(model.get("build_config"), dict):
         found.append((model["build_config"].get("input_shape"), None))
+        names.append("x")
     result = []
-    for shape, dtype in found:
+    for name, (shape, dtype) in zip(names, found, strict=True):
         sizes = isinstance(shape, list) and shape
         if not sizes or not all(n is None or type(n) is int for n in shape):
             return []
-        full = [1 if shape[0] is None else shape[0]]
-        open_size = 224 if len(shape) == 4 else 32
-        full += [open_size if size is None else size for size in shape[1:]]
-        if not 0 < math.prod(full) < 10_000_000:
+        example = example_shape(shape)
+        if example is None:
             return []
         kind = dtype if dtype in (*NUMBERS, "string") else "float32"
-        result.append((shape_text(full), kind))
+        result.append((str(name), example, kind))
     return result
+
+
+def example_shape(sizes):
+    """Return the shape of one example as text; None if it has too many numbers.
+
+    Args:
+        sizes: list of int, and None where any size will do: 1 for the batch, then 32, of
+            images 224.
+    """
+    open_size = 224 if len(sizes) == 4 else 32
+    full = [(open_size if n else 1) if s is None else s for n, s in enumerate(sizes)]
+    return shape_text(full) if 0 < math.prod(full) < 10_000_000 else None
 
 
 def input_names(model):
@@ -451,19 +464,49 @@ def input_names(model):
 def data_lines(shapes):
     """Return lines of Python that make a batch `x` of zeros with the right shapes."""
     arrays = []
-    for shape, dtype in shapes:
+    for _, shape, dtype in shapes:
         if dtype == "string":
             arrays.append(f'tf.fill({shape}, "text")')
         else:
             arrays.append(f'np.zeros({shape}, "{dtype}")')
     if not arrays:
         return []
-    value = arrays[0] if len(arrays) == 1 else f"[{', '.join(arrays)}]"
-    texts = any(dtype == "string" for _, dtype in shapes)
+    texts = any(dtype == "string" for *_, dtype in shapes)
     imports = (
         "import numpy as np; import tensorflow as tf" if texts else "import numpy as np"
     )
-    return [imports, f"x = {value}  # your data"]
+    if len(arrays) == 1:
+        return [imports, f"x = {arrays[0]}  # your data"]
+    names = ", ".join(shorten(printable(name), 40) for name, _, _ in shapes)
+    return [imports, f"x = [{', '.join(arrays)}]  # your data: {names}"]
+
+
+def named_data_lines(inputs):
+    """Return lines of Python that make a dict `data` of zeros, an array for each input.
+
+    Args:
+        inputs: list of (name, shape as text or None, dtype).
+
+    Returns:
+        list of str; [] where an input's shape or dtype is not clear.
+    """
+    entries = []
+    for name, shape, dtype in inputs:
+        if (
+            shape is None
+            or dtype not in (*NUMBERS, "string")
+            or len(name) > MOST_LETTERS
+        ):
+            return []
+        value = f'np.zeros({shape}, "{dtype}")'
+        if dtype == "string":
+            value = f'np.full({shape}, "text")'
+        entries.append(f"{literal(name)}: {value}")
+    if len(entries) == 1:
+        dictionary = [f"data = {{{entries[0]}}}  # your data"]
+    else:
+        dictionary = ["data = {  # your data", *(f"    {e}," for e in entries), "}"]
+    return ["import numpy as np", *dictionary]
 
 
 def load_lines(path, own, shapes, more="", then=()):

@@ -279,3 +279,88 @@ def test_a_class_that_an_older_version_lacks_is_an_obstacle(said, tmp_path):
     settings = said(tmp_path / "model.keras")["facts"]["new_settings"]
     assert older.obstacles(settings, 12) == ["AdaptiveAveragePooling2D"]
     assert re.search(r"Keras 3\.1[45]", said(tmp_path / "model.keras")["needs"][0])
+
+
+# Several inputs
+
+
+def two_inputs():
+    """Return a model that computes a - 2 b, and with a and b exchanged another result."""
+    a = keras.Input((3,), name="a")
+    b = keras.Input((3,), name="b", dtype="int32")
+    first = keras.layers.Subtract(name="first")([a, 2.0 * keras.ops.cast(b, "float32")])
+    return keras.Model([b, a], [first, keras.layers.Rescaling(10, name="second")(a)])
+
+
+def export(path):
+    two_inputs().export(path, verbose=False)
+
+
+def export_litert(path):
+    two_inputs().export(path, format="litert", verbose=False)
+
+
+def export_onnx(path):
+    pytest.importorskip("onnx")
+    model = two_inputs()
+    model([np.zeros((1, 3), "int32"), np.zeros((1, 3))])  # it has to be called once
+    model.export(path, format="onnx", verbose=False)
+
+
+def save_module(path):
+    @tf.function(input_signature=[tf.TensorSpec([None, 3]), tf.TensorSpec([None, 3])])
+    def function(a, b):
+        return {"first": a - 2 * b, "second": 10 * a}
+
+    module = tf.Module()
+    tf.saved_model.save(module, path, signatures={"other": function})
+
+
+def graph_of_two_inputs():
+    with tf.Graph().as_default() as graph:
+        # A graph has them in the order in which they were made.
+        b = tf.compat.v1.placeholder("float32", [None, 3], name="b")
+        a = tf.compat.v1.placeholder("float32", [None, 3], name="a")
+        return graph, [a, b], [tf.subtract(a, 2 * b), tf.multiply(10.0, a)]
+
+
+def freeze(path):
+    graph, _, _ = graph_of_two_inputs()
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+
+
+def convert_without_signature(path):
+    graph, inputs, outputs = graph_of_two_inputs()
+    with tf.compat.v1.Session(graph=graph) as session:
+        converter = tf.compat.v1.lite.TFLiteConverter
+        content = converter.from_session(session, inputs, outputs).convert()
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "write, name",
+    [
+        (export, "exported"),
+        (save_module, "module"),
+        (freeze, "frozen.pb"),
+        (export_litert, "model.tflite"),
+        (convert_without_signature, "old.tflite"),
+        (export_onnx, "model.onnx"),
+    ],
+)
+def test_with_several_inputs_each_gets_its_own_data(said, tmp_path, write, name):
+    write(tmp_path / name)
+    lines = said(tmp_path / name)["code"]
+    data = next(n for n, line in enumerate(lines) if line.startswith("data = "))
+    data = lines.index("}", data) + 1
+    names = {}
+    exec("\n".join(lines[:data]), names)
+    for key, array in names["data"].items():
+        assert array.shape == (1, 3)
+        array[:] = {"a": [7, 8, 9], "b": [1, 2, 3]}[re.findall(r"\b[ab]\b", key)[0]]
+    exec("\n".join(lines[data:]), names)
+    predictions = names["predictions"]
+    if isinstance(predictions, dict):
+        predictions = predictions.values()
+    found = sorted(np.asarray(one).tolist() for one in predictions)
+    assert found == [[[5, 4, 3]], [[70, 80, 90]]]
