@@ -1,10 +1,13 @@
 """modelfile on files that others have made, and on what happens to files on their way."""
 
 import json
+import os
 import re
 import shlex
 import struct
 import subprocess
+import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import lesson  # noqa: F401  starts TensorFlow quietly
 from modelfile import keras_config, older
 from modelfile.reader import Reader
 
+import fork_server
 import h5py
 import keras
 import numpy as np
@@ -39,7 +43,7 @@ def said():
         ("frozen_inf.pb", "graph", True, "Predict."),
         ("oneone_3.12.1.keras", "keras", True, "Keras 3.4 or newer"),
         ("onnx_cut/m.onnx", "onnx", False, "m.onnx.data has 100 bytes"),
-        ("orbax", "orbax", True, "random weights, without an error"),
+        ("orbax", "orbax", True, "gives a Sequential random weights, without an"),
         ("orbax/1", "orbax", True, "41 parameters"),
         ("outer.zip", "zip", False, "what is in it: inner.zip"),
         (
@@ -96,28 +100,49 @@ def test_other_files_of_tensorflow_1_have_their_names(said, tmp_path, name):
         assert typed(about)["values"]["w"].shape == (2, 3)
 
 
-def typed(about):
+def typed(about, **own):
+    """Execute the lines to type, with the reader's own program, and return their names."""
+    module = types.ModuleType(keras_config.OWN_CODE)
+    vars(module).update(own)
     names = {}
-    exec("\n".join(about["code"]), names)
+    with pytest.MonkeyPatch.context() as changes:
+        changes.setitem(sys.modules, keras_config.OWN_CODE, module)
+        exec("\n".join(about["code"]), names)
     return names
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "oneone_3.12.1.keras",
-        "q_int8.keras",
-        "two_inputs_b_first.keras",
-        "unpacked_keras",
-        "frozen_inf.pb",
-        "ckpt_tf1",
-        "../old_files/t215_ops.h5",
-    ],
-)
+# Files that can be used, and what the lines to type leave behind.
+TYPED = {
+    "ckpt_tf1": "values",
+    "frozen_inf.pb": "predictions",
+    "oneone_3.12.1.keras": "predictions",
+    "orbax": "predictions",
+    "q_int8.keras": "predictions",
+    "tfjs_string": None,  # only a browser runs it
+    "two_inputs_b_first.keras": "predictions",
+    "unpacked_keras": "predictions",
+}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in ODD.iterdir()))
 def test_what_it_says_to_type_runs(said, name, monkeypatch):
     monkeypatch.chdir(ODD)
-    names = typed(said(name))
-    assert "predictions" in names or len(names["values"]) == 15
+    about = said(name)
+    if name == "README.md" or not about["usable"]:
+        assert about["code"] == []
+        return
+    names = typed(about)
+    assert TYPED[name] is None or TYPED[name] in names
+
+
+def test_the_graph_of_tensorflow_1_is_restored_by_the_lines_to_type(said, tmp_path):
+    # They turn eager execution off, for the whole of their process.
+    lines = said(ODD / "ckpt_tf1" / "model.ckpt-10.meta")["code"]
+    script = tmp_path / "typed.py"
+    check = "print(session.run(tf.compat.v1.report_uninitialized_variables()))"
+    script.write_text("\n".join([*lines, check]), encoding="utf-8")
+    finished = fork_server.run([str(script)], ODD, dict(os.environ), timeout=120)
+    assert (finished.returncode, finished.stdout.strip()) == (0, "[]")
 
 
 def two_texts():
@@ -364,3 +389,68 @@ def test_with_several_inputs_each_gets_its_own_data(said, tmp_path, write, name)
         predictions = predictions.values()
     found = sorted(np.asarray(one).tolist() for one in predictions)
     assert found == [[[5, 4, 3]], [[70, 80, 90]]]
+
+
+# Folders of OrbaxCheckpoint
+
+
+def functional_model():
+    inputs = keras.Input((4,), name="inputs")
+    x = keras.layers.Dense(3, name="hidden")(inputs)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    return keras.Model(inputs, keras.layers.Dense(2, name="logits")(x), name="net")
+
+
+def sequential_model():
+    layers = [keras.layers.Dense(3, name="hidden"), keras.layers.Dense(2, name="end")]
+    return keras.Sequential([keras.Input((4,)), *layers], name="net")
+
+
+def wrapped_model():
+    inputs = keras.Input((4, 1), name="inputs")
+    lstm = keras.layers.LSTM(2, name="lstm")
+    both = keras.layers.Bidirectional(lstm, name="both")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(2, name="end")(both), name="net")
+
+
+def nested_model():
+    inputs = keras.Input((4,), name="inputs")
+    return keras.Model(inputs, sequential_model()(inputs), name="outer")
+
+
+@pytest.mark.parametrize(
+    "build", [functional_model, sequential_model, wrapped_model, nested_model]
+)
+def test_a_folder_of_orbax_comes_back_with_all_its_values(said, tmp_path, build):
+    pytest.importorskip("orbax.checkpoint")
+
+    def build_model():
+        model = build()
+        model.compile(keras.optimizers.Adam(name="steps"), "mse", run_eagerly=True)
+        return model
+
+    model, folder = build_model(), tmp_path / "folder"
+    x = np.ones((4, 4), "float32")
+    save = keras.callbacks.OrbaxCheckpoint(folder, save_on_background=False)
+    model.fit(x, np.ones((4, 2)), verbose=0, callbacks=[save])
+
+    def has_all(loaded):
+        both = loaded.weights + loaded.optimizer.variables
+        wanted = model.weights + model.optimizer.variables
+        return all(map(np.array_equal, both, wanted))
+
+    about = said(folder)
+    assert f"{len(model.weights)} variables." in about["contents"]
+    assert "An optimizer's state." in about["contents"]
+    assert has_all(typed(about, build_model=build_model)["model"])
+    assert has_all(typed(said(folder / "0"), build_model=build_model)["model"])
+    needs = " ".join(about["needs"])
+    assert ("random" in needs) == (build is not functional_model)
+    # It is as it says: Keras loads it, and its values are others.
+    loaded = keras.models.load_model(folder)
+    assert has_all(loaded) == (build is functional_model)
+    assert ("Your program" in needs) == (build in (wrapped_model, nested_model))
+    if "Your program" in needs:
+        assert "(steps, " in needs
+        with pytest.raises(AssertionError, match=r"hidden|lstm"):
+            typed(about, build_model=lambda: loaded)
