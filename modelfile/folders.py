@@ -30,23 +30,35 @@ def read_json(path):
 
 def orbax_checkpoint(path, description):
     """The folder of keras.callbacks.OrbaxCheckpoint, or one of the steps in it."""
-    steps = [path]
-    if not (path / "_CHECKPOINT_METADATA").is_file():
-        found = [p for p in path.iterdir() if (p / "_CHECKPOINT_METADATA").is_file()]
-        steps = sorted(found, key=lambda p: (len(p.name), p.name))
+    asked = path
+    if (path / "_CHECKPOINT_METADATA").is_file():
+        asked = path.absolute()
+        path = asked.parent if path.name == "" else path.parent
+    found = [p for p in path.iterdir() if (p / "_CHECKPOINT_METADATA").is_file()]
+    steps = sorted(found, key=lambda p: (p.name.isdecimal(), len(p.name), p.name))
     if not steps or not (steps[-1] / "pytree" / "_METADATA").is_file():
         return False
     description.is_a(
         "orbax", say("A checkpoint of Orbax, as OrbaxCheckpoint of Keras writes it.")
     )
-    if len(steps) > 1 or steps[0] != path:
-        description.contents.append(
+    description.contents.append(
+        say("Steps: {}. Described is the last one.", some([p.name for p in steps], 6))
+    )
+    step = steps[-1]
+    if not step.name.isdecimal():
+        description.refuse(
             say(
-                "Steps: {}. Described is the last one.",
-                some([p.name for p in steps], 6),
+                "Its name should be a number, 0 say, in a folder: so Keras finds a step."
             )
         )
-    step = steps[-1]
+    elif asked != path and asked.name != step.name:
+        description.needs.append(
+            say(
+                "The step {} alone in another folder, to load that one: Keras loads the last "
+                "step of a folder.",
+                asked.name,
+            )
+        )
     written = (
         read_json(step / "_CHECKPOINT_METADATA").get("commit_timestamp_nsecs") or 0
     )
@@ -128,7 +140,7 @@ def say_orbax_model(description, step, path):
                 "error."
             )
         )
-    if comes_back and kind == "Functional" and step != path:
+    if comes_back and kind == "Functional":
         lines += ["import keras", "model = keras.models.load_model(folder)"]
     elif comes_back:
         lines += [

@@ -97,6 +97,8 @@ def say_what_keras_3_can(description, path, config, own):
             else say("Continue training, after model.compile(...).")
         )
         description.code = kc.load_lines(path, own, shapes, trust(description))
+        if "loss" not in description.facts:
+            description.code += kc.compile_lines(config)
         return
     description.can.append(
         say(

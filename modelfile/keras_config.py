@@ -15,7 +15,14 @@ from modelfile.sentences import say
 RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
 NUMBERS = "float32", "float64", "float16", "int64", "int32", "int16", "int8"
 NUMBERS += "uint64", "uint32", "uint16", "uint8", "bool"
+# For a model that was never compiled: what the activation of its output hints at.
+COMPILE = {
+    "softmax": 'model.compile("adam", "sparse_categorical_crossentropy")  # labels: 0, 1 ...',
+    "sigmoid": 'model.compile("adam", "binary_crossentropy")  # labels: 0 or 1',
+    "linear": 'model.compile("adam", "mean_squared_error")  # or your own loss',
+}
 MOST_LETTERS = 200  # of an input's name
+ATTENTION = "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention"
 OWN_CODE = "my_code"  # the name of the reader's own file in the lines to type
 
 
@@ -288,8 +295,24 @@ def cautions(config):
                     name,
                 )
             )
-        frozen = inner.get("trainable") is False and layers_of(part)
-        if frozen and part.get("class_name") == "Sequential":
+        if inner.get("lora_rank") and quantized({"dtype": inner.get("dtype")}):
+            found.append(
+                say(
+                    "A look at its predictions: Keras has added LoRA to the quantized weights "
+                    "of {}, and rounded them again.",
+                    name,
+                )
+            )
+        frozen = inner.get("trainable") is False
+        if frozen and part.get("class_name") in ATTENTION:
+            found.append(
+                say(
+                    "trainable = False for each layer in {}, should it stay frozen: loading "
+                    "unfreezes them, and skips the optimizer's state.",
+                    name,
+                )
+            )
+        if frozen and layers_of(part) and part.get("class_name") == "Sequential":
             found.append(
                 say(
                     "trainable = True for each layer of {}, should it be unfrozen: for the whole "
@@ -378,12 +401,11 @@ def lambda_functions(config):
 def quantized(config):
     """Return how layers are quantized, "int8" say; None if none is."""
     for part in parts(config):
-        if part.get("class_name") in (
-            "QuantizedDTypePolicy",
-            "QuantizedFloat8DTypePolicy",
-        ):
+        kind, mark, _ = str(part.get("class_name")).partition("DTypePolicy")
+        if mark and kind not in ("", "Float"):
             inner = part.get("config")
-            return shorten(inner.get("mode") if isinstance(inner, dict) else "?", 20)
+            mode = inner.get("mode") if isinstance(inner, dict) else None
+            return shorten(mode or kind.lower(), 20)
     return None
 
 
@@ -416,7 +438,7 @@ def input_shapes(model):
             found.append((shape, config.get("dtype")))
         if model.get("class_name") == "Sequential":
             break
-    order = [name for name in input_names(model) if name in names]
+    order = [name for name in end_names(model) if name in names]
     if len(order) == len(names) > 1:
         found = [found[names.index(name)] for name in order]
         names = order
@@ -448,10 +470,14 @@ def example_shape(sizes):
     return shape_text(full) if 0 < math.prod(full) < 10_000_000 else None
 
 
-def input_names(model):
-    """Return the names of a model's inputs in their order; [] if they are not in the file."""
+def end_names(model, ends="input_layers"):
+    """Return the names of the layers at a model's inputs, in their order, or outputs.
+
+    Returns:
+        list of str; [] if they are not in the file.
+    """
     config = model.get("config")
-    ends = config.get("input_layers") if isinstance(config, dict) else None
+    ends = config.get(ends) if isinstance(config, dict) else None
     if isinstance(ends, dict):  # Keras sorts the names of a dict
         ends = [ends[key] for key in sorted(ends)]
     if not isinstance(ends, list) or not ends:
@@ -505,7 +531,7 @@ def named_data_lines(inputs):
     if len(entries) == 1:
         dictionary = [f"data = {{{entries[0]}}}  # your data"]
     else:
-        dictionary = ["data = {  # your data", *(f"    {e}," for e in entries), "}"]
+        dictionary = ["# Your data:", "data = {", *(f"    {e}," for e in entries), "}"]
     return ["import numpy as np", *dictionary]
 
 
@@ -528,6 +554,16 @@ def load_lines(path, own, shapes, more="", then=()):
         lines.append("# Only if you wrote the file yourself: this runs the code in it.")
     lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
     return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
+
+
+def compile_lines(model):
+    """Return the lines that compile a model which never was: its outputs hint at a loss."""
+    layers = {str(layer_row(layer)["name"]): layer for layer in layers_of(model)}
+    last = end_names(model, "output_layers") or list(layers)[-1:]
+    ends = [layers[name].get("config") for name in last if name in layers]
+    activations = {str(end.get("activation")) for end in ends if isinstance(end, dict)}
+    hint = activations.pop() if len(activations) == 1 else ""
+    return [COMPILE.get(hint, COMPILE["linear"])]
 
 
 def own_lines(own):
@@ -597,6 +633,8 @@ def say_keras_2(description, path, config):
         lines.append("old = {...}  # the same classes for tf_keras")
     lines.append(f"model = keras2.convert({quoted(path)}{objects})")
     lines += [*data[1:], "predictions = model.predict(x)"] if data else []
+    if "loss" not in description.facts:
+        lines += compile_lines(config)
     description.code = [
         *lines,
         "# Or, to have a file of Keras 3:",

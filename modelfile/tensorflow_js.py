@@ -147,6 +147,7 @@ def say_layers(description, model, arrays, file):
     description.code = ["from modelfile import tfjs", *data[:1]]
     description.code += [f"model = tfjs.load({quoted(file)})", *data[1:]]
     description.code += ["predictions = model.predict(x)"] if data else []
+    description.code += kc.compile_lines(model)
 
 
 def arrays_of(group, folder, description):

@@ -974,7 +974,8 @@ def test_a_file_is_converted_and_predicts_and_trains_as_before(
     old = typed(about)
     model = keras.models.load_model(new)
     predictions = as_array(old["predictions"])
-    np.testing.assert_allclose(model(old["x"]), predictions, atol=1e-5)
+    (x,) = old["data"].values() if "data" in old else [old["x"]]
+    np.testing.assert_allclose(model(x), predictions, atol=1e-5)
     assert said(new)["facts"]["steps"] == about["facts"].get("steps")
     if name == "model.h5":
         model.fit(X, Y, batch_size=16, shuffle=False, verbose=0)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
+from modelfile import __main__ as command_line
 from modelfile import keras_config, older
 from modelfile.reader import Reader
 
@@ -50,7 +52,7 @@ def said():
             "q_int8.keras",
             "keras",
             True,
-            "Not continue training: its layers are quantized",
+            "what is quantized (int8) stays as it is",
         ),
         ("second_half.keras", "keras", False, "Its beginning is missing"),
         ("sharded_cut/sh.weights.json", "weights.json", False, "sh_00001.weights.h5"),
@@ -100,6 +102,14 @@ def test_other_files_of_tensorflow_1_have_their_names(said, tmp_path, name):
         assert typed(about)["values"]["w"].shape == (2, 3)
 
 
+def command(*arguments):
+    """Run the command in this process, and return its exit status."""
+    with pytest.MonkeyPatch.context() as changes, pytest.raises(SystemExit) as ended:
+        changes.setattr(sys, "argv", ["modelfile", *map(str, arguments)])
+        command_line.main()
+    return ended.value.code
+
+
 def typed(about, **own):
     """Execute the lines to type, with the reader's own program, and return their names."""
     module = types.ModuleType(keras_config.OWN_CODE)
@@ -115,9 +125,11 @@ def typed(about, **own):
 TYPED = {
     "ckpt_tf1": "values",
     "frozen_inf.pb": "predictions",
+    "nadam_3.6.0.keras": "predictions",
     "oneone_3.12.1.keras": "predictions",
     "orbax": "predictions",
     "q_int8.keras": "predictions",
+    "rotation_3.3.3.keras": "predictions",
     "tfjs_string": None,  # only a browser runs it
     "two_inputs_b_first.keras": "predictions",
     "unpacked_keras": "predictions",
@@ -125,12 +137,18 @@ TYPED = {
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in ODD.iterdir()))
-def test_what_it_says_to_type_runs(said, name, monkeypatch):
-    monkeypatch.chdir(ODD)
+def test_what_it_says_to_type_runs(said, name, tmp_path, monkeypatch):
+    source = ODD / name
+    copy = shutil.copytree if source.is_dir() else shutil.copy
+    copy(source, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
     about = said(name)
     if name == "README.md" or not about["usable"]:
         assert about["code"] == []
         return
+    for line in about["code"]:
+        if line.startswith("# python -m modelfile "):
+            assert command(*shlex.split(line)[4:]) == 0
     names = typed(about)
     assert TYPED[name] is None or TYPED[name] in names
 
@@ -296,6 +314,66 @@ def test_what_an_older_version_cannot_have_is_said(said, tmp_path):
     settings = said(tmp_path / "model.keras")["facts"]["new_settings"]
     assert older.obstacles(settings, 6) == ["Nadam's variables"]
     assert older.obstacles(settings, 10) == []
+
+
+@pytest.mark.parametrize(
+    "name, first_refuses, what",
+    [
+        ("rotation_3.3.3.keras", 6, "RandomRotation value_range"),
+        ("nadam_3.6.0.keras", 10, "Nadam's variables"),
+    ],
+)
+def test_what_newer_versions_refuse_is_said(said, capsys, name, first_refuses, what):
+    assert f"newer ones refuse {what} of that time" in " ".join(
+        said(ODD / name)["needs"]
+    )
+    with pytest.raises((TypeError, ValueError)):
+        keras.models.load_model(ODD / name)
+    assert command(ODD / name, "--for", f"3.{first_refuses}") == 1
+    assert "refuses the file" in capsys.readouterr().out
+    assert command(ODD / name, "--for", f"3.{first_refuses - 1}") == 0
+    assert "reads the file as it is" in capsys.readouterr().out
+
+
+# Models that were never compiled, and quantized ones
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid", "linear"])
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_model_that_was_never_compiled_can_be_trained_as_it_says(
+    said, tmp_path, name, activation
+):
+    inputs = keras.Input((2,))
+    keras.Model(inputs, keras.layers.Dense(3, activation)(inputs)).save(tmp_path / name)
+    names = typed(said(tmp_path / name))
+    labels = np.zeros(1) if activation == "softmax" else np.zeros((1, 3))
+    model = names["model"]
+    model.fit(names["x"], labels, verbose=0)
+    assert model.optimizer.iterations == 1
+    assert model.loss == {
+        "softmax": "sparse_categorical_crossentropy",
+        "sigmoid": "binary_crossentropy",
+    }.get(activation, "mean_squared_error")
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable|Layer InputLayer does not have")
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_of_a_quantized_model_only_the_rest_continues_training(said, tmp_path, mode):
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, name="dense")])
+    model.compile("adam", "mse", run_eagerly=True)
+    model.fit(np.ones((2, 8)), np.ones((2, 4)), verbose=0)
+    model.layers[0].enable_lora(2)
+    model.quantize(mode)
+    model.save(tmp_path / "model.keras")
+    about = said(tmp_path / "model.keras")
+    assert f"what is quantized ({mode}" in about["can"][1]
+    assert "added LoRA to the quantized weights of dense" in " ".join(about["needs"])
+    loaded = typed(about)["model"]
+    assert int(loaded.optimizer.iterations) == 0  # its state was skipped
+    names = [
+        variable.path.rpartition("/")[2] for variable in loaded.trainable_variables
+    ]
+    assert names == ["bias", "lora_kernel_a", "lora_kernel_b"]
 
 
 def test_a_class_that_an_older_version_lacks_is_an_obstacle(said, tmp_path):
