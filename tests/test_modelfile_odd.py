@@ -221,6 +221,92 @@ def test_safetensors_are_described_and_damage_in_them_is_seen(said, tmp_path):
     assert "NaN or infinite numbers in an array: w" in said(path)["problems"][0]
 
 
+def test_what_pytorch_has_written_as_safetensors_is_read_as_it_says(said, tmp_path):
+    torch = pytest.importorskip("torch")
+    library = pytest.importorskip("safetensors.torch")
+    path = tmp_path / "model.safetensors"
+    module = torch.nn.Linear(3, 2).to(torch.bfloat16)
+    library.save_model(module, path, {"format": "pt"})
+    about = said(path)
+    assert "PyTorch; it does not say when." in about["written_by"]
+    assert (about["facts"]["parameters"], about["facts"]["dtype"]) == (8, ["bfloat16"])
+    assert typed(about)["arrays"]["weight"].shape == (2, 3)
+
+
+def test_sparse_weights_of_litert_are_no_damage(said, tmp_path):
+    values = np.random.default_rng(1).random((64, 64), "float32")
+    values[np.random.default_rng(2).random((64, 64)) < 0.9] = 0
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        x = tf.compat.v1.placeholder("float32", [1, 64], name="x")
+        y = tf.matmul(x, tf.constant(values))
+        converter = tf.compat.v1.lite.TFLiteConverter.from_session(session, [x], [y])
+        converter.optimizations = [tf.lite.Optimize.EXPERIMENTAL_SPARSITY]
+        content = converter.convert()
+    (tmp_path / "sparse.tflite").write_bytes(content)
+    from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415
+
+    graph = schema.Model.GetRootAs(content).Subgraphs(0)
+    tensors = [graph.Tensors(place) for place in range(graph.TensorsLength())]
+    assert any(tensor.Sparsity() is not None for tensor in tensors)
+    about = said(tmp_path / "sparse.tflite")
+    assert (about["problems"], about["facts"]["parameters"]) == ([], 64 * 64)
+    names = typed(about)
+    np.testing.assert_array_equal(names["predictions"][0], np.zeros((1, 64)))
+
+
+def write_onnx_with_data_outside(path, count):
+    onnx = pytest.importorskip("onnx")
+    weights = onnx.TensorProto(name="w", dims=[count], data_type=1, data_location=1)
+    for key, value in [("location", "big.data"), ("offset", "0")]:
+        weights.external_data.add(key=key, value=value)
+    weights.external_data.add(key="length", value=str(4 * count))
+    ends = [onnx.helper.make_tensor_value_info(n, 1, [count]) for n in ("x", "y")]
+    node = onnx.helper.make_node("Add", ["x", "w"], ["y"])
+    graph = onnx.helper.make_graph([node], "graph", ends[:1], ends[1:], [weights])
+    onnx.save(onnx.helper.make_model(graph), path)
+
+
+def test_of_onnx_a_large_file_of_weights_is_read_in_pieces(said, tmp_path):
+    count = 120_000_000  # 480 MB, of which the disk has next to nothing
+    write_onnx_with_data_outside(tmp_path / "model.onnx", count)
+    with open(tmp_path / "big.data", "wb") as file:
+        file.truncate(4 * count)
+    about = said(tmp_path / "model.onnx")
+    assert (about["problems"], about["facts"]["parameters"]) == ([], count)
+    with open(tmp_path / "big.data", "r+b") as file:
+        file.seek(400_000_000)
+        file.write(np.float32(np.nan).tobytes())
+    assert "NaN or infinite" in said(tmp_path / "model.onnx")["problems"][0]
+    with open(tmp_path / "big.data", "r+b") as file:
+        file.truncate(4 * count - 1)
+    assert "Its weights are cut" in said(tmp_path / "model.onnx")["problems"][0]
+    (tmp_path / "big.data").unlink()
+    assert "put big.data beside it" in said(tmp_path / "model.onnx")["problems"][0]
+
+
+def test_layers_of_hugging_faces_tf_model_h5_are_rows_of_their_own(said, tmp_path):
+    # As transformers writes it: one layer of Keras, and in it the names of all arrays.
+    with h5py.File(tmp_path / "tf_model.h5", "w") as file:
+        names = [
+            f"tf_bert_model/bert/encoder/layer_._{number}/output/dense/{kind}:0"
+            for number in range(8)
+            for kind in ("kernel", "bias")
+        ]
+        group = file.create_group("bert")
+        for name in names:
+            group[name] = np.ones((4, 4) if "kernel" in name else 4, "float32")
+        group.attrs["weight_names"] = names
+        file.attrs["layer_names"] = ["bert"]
+        file.attrs["backend"] = "tensorflow"
+        file.attrs["keras_version"] = "2.13.1"
+    about = said(tmp_path / "tf_model.h5")
+    assert about["problems"] == []
+    assert len(about["layers"]) == 8
+    assert about["layers"][0]["name"].endswith("layer_._0/output/dense")
+    assert about["layers"][0]["arrays"] == ["(4, 4)", "(4,)"]
+    assert about["facts"]["parameters"] == 8 * 20
+
+
 def test_torchscript_gets_other_advice_than_torch_save(said, tmp_path):
     with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
         archive.writestr("model/data.pkl", b"\x80\x02}q\x00.")
