@@ -125,7 +125,7 @@ def say_orbax_model(description, step, path):
         own = kc.add_needs(description, config)
     has_state = bool(description.facts["optimizer_names"])
     kind = config.get("class_name")
-    data = kc.data_lines(kc.input_shapes(config))
+    data = kc.data_lines(config)
     lines = [
         *data[:1],
         "import ast, json, os",

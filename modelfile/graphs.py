@@ -13,6 +13,9 @@ from modelfile.sentences import say
 
 import numpy as np
 
+# Operations at whose end there is no prediction.
+NO_RESULT = {"NoOp", "Placeholder", "Const", "Assert", "PrintV2", "WriteFile"}
+NO_RESULT |= {"PlaceholderWithDefault", "SaveV2", "AssignVariableOp", "Assign"}
 MOST = 300_000_000  # bytes of a graph that is read
 # Operations that touch files or run Python.
 FILE_OPERATIONS = {"WriteFile", "ReadFile", "PyFunc", "EagerPyFunc", "PyFuncStateless"}
@@ -177,7 +180,18 @@ def say_signatures(description, graph):
         )
         if data and (shown is None or name == "serving_default"):
             shown = name, data
+        inputs = signature.inputs.items()
+        say_unknown(
+            description, [key for key, info in inputs if info.tensor_shape.unknown_rank]
+        )
     return shown
+
+
+def say_unknown(description, names):
+    """Say of which inputs a graph does not say the shape."""
+    sentence = say("The shape of {}: it is not in the file.", some(sorted(names), 4))
+    if names and sentence not in description.needs:
+        description.needs.append(sentence)
 
 
 def saved_model_lines(path, signature):
@@ -251,9 +265,8 @@ def frozen_graph_lines(path, graph, description):
     used = {
         name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input
     }
-    no_result = "NoOp", "Placeholder", "Const", "Assert"
     outputs = [
-        n.name for n in graph.node if n.name not in used and n.op not in no_result
+        n.name for n in graph.node if n.name not in used and n.op not in NO_RESULT
     ]
     names = [node.name for node in inputs]
     description.contents.append(
@@ -271,6 +284,9 @@ def frozen_graph_lines(path, graph, description):
             (f"{n.name}:0", *example(n.attr["shape"].shape, n.attr["dtype"].type))
             for n in inputs
         ]
+    )
+    say_unknown(
+        description, [n.name for n in inputs if n.attr["shape"].shape.unknown_rank]
     )
     if not data or not outputs:
         return lines

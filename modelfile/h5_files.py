@@ -57,7 +57,6 @@ def h5_model(path, description):
 
 
 def say_what_keras_3_can(description, path, config, own):
-    shapes = kc.input_shapes(config)
     operations = kc.operations(config)
     if operations:
         description.needs.append(
@@ -87,7 +86,7 @@ def say_what_keras_3_can(description, path, config, own):
             say("Continue training, compiled again: model.compile(...), then lesson 3.")
         )
         description.code = kc.load_lines(
-            path, own, shapes, f"{trust(description)}, compile=False"
+            path, own, config, f"{trust(description)}, compile=False"
         )
         return
     if not description.facts["optimizer_state"]:
@@ -96,7 +95,7 @@ def say_what_keras_3_can(description, path, config, own):
             if "optimizer" in description.facts
             else say("Continue training, after model.compile(...).")
         )
-        description.code = kc.load_lines(path, own, shapes, trust(description))
+        description.code = kc.load_lines(path, own, config, trust(description))
         if "loss" not in description.facts:
             description.code += kc.compile_lines(config)
         return
@@ -110,7 +109,7 @@ def say_what_keras_3_can(description, path, config, own):
     by_hand = STATE_BY_HAND.format(path=quoted(path)).splitlines()
     description.code = [
         "import h5py",
-        *kc.load_lines(path, own, shapes, trust(description), by_hand),
+        *kc.load_lines(path, own, config, trust(description), by_hand),
     ]
 
 

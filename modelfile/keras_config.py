@@ -465,9 +465,16 @@ def example_shape(sizes):
         sizes: list of int, and None where any size will do: 1 for the batch, then 32, of
             images 224.
     """
-    open_size = 224 if len(sizes) == 4 else 32
-    full = [(open_size if n else 1) if s is None else s for n, s in enumerate(sizes)]
+    count = len(sizes)
+    full = [
+        open_size(n, count) if size is None else size for n, size in enumerate(sizes)
+    ]
     return shape_text(full) if 0 < math.prod(full) < 10_000_000 else None
+
+
+def open_size(place, count):
+    """Return the size to take at one of `count` places in a shape."""
+    return 1 if place == 0 else 224 if count == 4 else 32
 
 
 def end_names(model, ends="input_layers"):
@@ -487,9 +494,12 @@ def end_names(model, ends="input_layers"):
     return [end[0] for end in ends if isinstance(end, list) and end]
 
 
-def data_lines(shapes):
-    """Return lines of Python that make a batch `x` of zeros with the right shapes."""
-    arrays = []
+def data_lines(model):
+    """Return lines of Python that make a batch `x` of zeros, an array for each input.
+
+    They are in a dict if the model was made with one, else in the order of its inputs.
+    """
+    shapes, arrays = input_shapes(model), []
     for _, shape, dtype in shapes:
         if dtype == "string":
             arrays.append(f'tf.fill({shape}, "text")')
@@ -501,6 +511,12 @@ def data_lines(shapes):
     imports = (
         "import numpy as np; import tensorflow as tf" if texts else "import numpy as np"
     )
+    config = model.get("config")
+    keys = config.get("input_layers") if isinstance(config, dict) else None
+    if isinstance(keys, dict):
+        entries = zip(sorted(keys), arrays, strict=False)
+        entries = ", ".join(f"{literal(key)}: {array}" for key, array in entries)
+        return [imports, f"x = {{{entries}}}  # your data"]
     if len(arrays) == 1:
         return [imports, f"x = {arrays[0]}  # your data"]
     names = ", ".join(shorten(printable(name), 40) for name, _, _ in shapes)
@@ -535,19 +551,19 @@ def named_data_lines(inputs):
     return ["import numpy as np", *dictionary]
 
 
-def load_lines(path, own, shapes, more="", then=()):
+def load_lines(path, own, model, more="", then=()):
     """Return the lines that load a whole model, and predict with it.
 
     Args:
         path: of the file.
         own: list of str, the names of the reader's own classes and functions.
-        shapes: what `input_shapes` returns.
+        model: dict, its configuration.
         more: more arguments of load_model.
         then: lines to type after the model is loaded.
     """
     # The file may be somebody else's: what is no name in Python does not get into a line.
     own = [name for name in own if name.isidentifier() and name.isascii()]
-    data = data_lines(shapes)
+    data = data_lines(model)
     lines = ["import keras", *data[:1], *own_lines(own)]
     arguments = more + (", custom_objects=own" if own else "")
     if "safe_mode" in arguments:
@@ -627,7 +643,7 @@ def say_keras_2(description, path, config):
     else:
         description.can.append(say("Continue training, after model.compile(...)."))
     objects = ", custom_objects=own, old_objects=old" if own else ""
-    data = data_lines(input_shapes(config))
+    data = data_lines(config)
     lines = ["from modelfile import keras2", *data[:1], *own_lines(own)]
     if own:
         lines.append("old = {...}  # the same classes for tf_keras")
@@ -647,8 +663,9 @@ def command(path):
     return f"python -m modelfile {shlex.quote(Path(path).as_posix())}"
 
 
-def build_lines():
-    return [
-        f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model",
-        "model = build_model()",
-    ]
+def build_lines(compiled=True):
+    """Return the lines that build a model in the reader's own program."""
+    own = f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model"
+    if not compiled:
+        own = f"from {OWN_CODE} import build_model  # your own: it does not compile the model"
+    return [own, "model = build_model()"]

@@ -50,7 +50,7 @@ def say_use(description, path, config):
         command += " --no-training"
     is_refused = any("variables" not in text for text in old)
     loaded = path.with_name("NEW.keras") if is_refused else path
-    description.code = kc.load_lines(loaded, own, kc.input_shapes(config), more)
+    description.code = kc.load_lines(loaded, own, config, more)
     if is_refused:
         description.code.insert(0, command)
     if "loss" not in description.facts:

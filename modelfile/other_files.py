@@ -143,18 +143,28 @@ def onnx_lines(path, model):
     lines = onnx_start(path)
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in constants]
-    data = kc.named_data_lines([onnx_input(one) for one in inputs])
+    names = {}
+    data = kc.named_data_lines([onnx_input(one, names) for one in inputs])
     if not data:
         return [*lines, "print([one.name for one in session.get_inputs()])"]
     return [*data[:1], *lines, *data[1:], "predictions = session.run(None, data)"]
 
 
-def onnx_input(one):
-    """Return (name, shape as text or None, dtype) of an input."""
+def onnx_input(one, names):
+    """Return (name, shape as text or None, dtype) of an input.
+
+    Args:
+        one: the input.
+        names: dict from names of open sizes to ints: inputs share them. It is added to.
+    """
     tensor = one.type.tensor_type  # an empty one, if it is a sequence of tensors
     if not tensor.HasField("shape"):
         return one.name, None, "?"
-    sizes = [dim.dim_value or None for dim in tensor.shape.dim]
+    dims = tensor.shape.dim
+    sizes = [dim.dim_value or names.get(dim.dim_param) for dim in dims]
+    for place, (dim, size) in enumerate(zip(dims, sizes, strict=True)):
+        if dim.dim_param and size is None:
+            names[dim.dim_param] = kc.open_size(place, len(dims))
     dtype = ONNX_TYPES.get(tensor.elem_type, "?")
     return one.name, kc.example_shape(sizes), dtype
 

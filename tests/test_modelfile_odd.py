@@ -388,7 +388,7 @@ def test_to_print_into_a_file_is_among_the_operations_that_touch_files(said, tmp
 
 def test_of_each_argument_the_version_that_brought_it_is_known():
     classes = older.table()["classes"]
-    assert classes["Dense"]["quantization_config"] == [14, None]
+    assert classes["Dense"]["quantization_config"] == [13, None]
     assert classes["MultiHeadAttention"]["use_gate"] == [14, False]
     assert max(older.table()["tested"]) == int(keras.__version__.split(".")[1])
 
@@ -467,7 +467,9 @@ def test_a_class_that_an_older_version_lacks_is_an_obstacle(said, tmp_path):
     keras.Sequential(layers).save(tmp_path / "model.keras")
     settings = said(tmp_path / "model.keras")["facts"]["new_settings"]
     assert older.obstacles(settings, 12) == ["AdaptiveAveragePooling2D"]
-    assert re.search(r"Keras 3\.1[45]", said(tmp_path / "model.keras")["needs"][0])
+    assert re.search(
+        r"Keras 3\.13 or newer", said(tmp_path / "model.keras")["needs"][0]
+    )
 
 
 # Several inputs
@@ -553,6 +555,112 @@ def test_with_several_inputs_each_gets_its_own_data(said, tmp_path, write, name)
         predictions = predictions.values()
     found = sorted(np.asarray(one).tolist() for one in predictions)
     assert found == [[[5, 4, 3]], [[70, 80, 90]]]
+
+
+@pytest.mark.filterwarnings("ignore:The structure of")
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_model_that_was_made_with_a_dict_gets_a_dict(said, tmp_path, name):
+    number, words = (
+        keras.Input((2,), name="z"),
+        keras.Input((3,), name="a", dtype="int32"),
+    )
+    outputs = {
+        "sum": keras.layers.Dense(1)(number),
+        "words": keras.layers.Embedding(9, 2)(words),
+    }
+    keras.Model({"p": number, "o": words}, outputs).save(tmp_path / name)
+    names = typed(said(tmp_path / name))
+    assert {key: x.shape for key, x in names["x"].items()} == {"o": (1, 3), "p": (1, 2)}
+    assert set(names["predictions"]) == {"sum", "words"}
+
+
+def test_inputs_of_onnx_that_share_an_open_size_get_the_same(said, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    ends = [
+        onnx.helper.make_tensor_value_info(name, dtype, sizes)
+        for name, dtype, sizes in [
+            ("image", 10, ["n", 3, "high", "wide"]),
+            ("mask", 10, ["high", "wide"]),
+            ("words", 8, ["n"]),
+            ("product", 10, None),
+            ("same", 8, None),
+        ]
+    ]
+    nodes = [
+        onnx.helper.make_node("Mul", ["image", "mask"], ["product"]),
+        onnx.helper.make_node("Identity", ["words"], ["same"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "graph", ends[:3], ends[3:])
+    version = [onnx.helper.make_opsetid("", 20)]
+    model = onnx.helper.make_model(graph, ir_version=10, opset_imports=version)
+    onnx.save(model, tmp_path / "model.onnx")
+    product, words = typed(said(tmp_path / "model.onnx"))["predictions"]
+    assert product.shape == (1, 3, 224, 224)
+    assert list(words) == ["text"]
+
+
+def test_a_graph_with_a_phase_that_prints_predicts_and_an_unknown_shape_is_named(
+    said, tmp_path
+):
+    for name, shape in [("known.pb", [None, 4, 2]), ("unknown.pb", None)]:
+        with tf.Graph().as_default() as graph:
+            training = tf.compat.v1.placeholder("bool", [], name="is_training")
+            x = tf.compat.v1.placeholder("float32", shape, name="x")
+            y = tf.cond(training, lambda x=x: 2 * x, lambda x=x: x)
+            tf.print(y)
+            tf.identity(y)
+            (tmp_path / name).write_bytes(graph.as_graph_def().SerializeToString())
+    (prediction,) = typed(said(tmp_path / "known.pb"))["predictions"]
+    assert prediction.shape == (1, 4, 2)
+    about = said(tmp_path / "unknown.pb")
+    assert "The shape of x: it is not in the file." in about["needs"]
+    assert "predictions" not in typed(about)
+
+
+def test_a_litert_model_gets_a_length_that_its_layers_take(said, tmp_path):
+    inputs = keras.Input((None, 3))
+    x = keras.layers.Conv1D(2, 3)(inputs)  # at least three steps
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x))
+    model.export(tmp_path / "model.tflite", format="litert", verbose=False)
+    (prediction,) = typed(said(tmp_path / "model.tflite"))["predictions"].values()
+    assert prediction.shape == (1, 2)
+
+
+# Checkpoints of programs with names of their own
+
+
+def small_model():
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    model.compile("adam", "mse", run_eagerly=True)
+    return model
+
+
+@pytest.mark.parametrize("names", [["net"], ["net", "opt"], ["model"]])
+def test_a_checkpoint_is_restored_under_the_names_that_it_has(said, tmp_path, names):
+    model = small_model()
+    model.fit(np.ones((2, 4)), np.ones((2, 2)), verbose=0)
+    objects = dict(zip(names, [model, model.optimizer], strict=False))
+    checkpoint = tf.train.Checkpoint(epoch=tf.Variable(3), **objects)
+    checkpoint.save(str(tmp_path / "ckpt"))
+    about = said(tmp_path)
+    assert (about["facts"]["parameters"], about["facts"]["steps"]) == (10, 1)
+    assert about["facts"]["optimizer_state"]
+    loaded = typed(about, build_model=small_model)["model"]
+    assert loaded.optimizer.iterations == 1
+    for one, other in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_checkpoint_without_an_optimizer_wants_a_model_without_one(said, tmp_path):
+    layers = [keras.Input((4,)), keras.layers.Dense(2)]
+    model = keras.Sequential(layers)
+    tf.train.Checkpoint(model=model).save(str(tmp_path / "ckpt"))
+    about = said(tmp_path)
+    assert "does not compile the model" in about["code"][1]
+    loaded = typed(about, build_model=lambda: keras.Sequential(layers))["model"]
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+    with pytest.raises(AssertionError):
+        typed(about, build_model=small_model)
 
 
 # Folders of OrbaxCheckpoint
