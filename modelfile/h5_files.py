@@ -10,6 +10,7 @@ import h5py
 
 # load_model looks for these among the metrics, and fails.
 SHORT_NAMES = "mse", "mae", "mape", "msle"
+FRESH = "model.compile_from_config(model.get_compile_config())  # a new optimizer"
 STATE_BY_HAND = """\
 model.compile_from_config(model.get_compile_config())  # with a place for the state
 with h5py.File({path}) as file:
@@ -89,18 +90,26 @@ def say_what_keras_3_can(description, path, config, own):
             path, own, config, f"{trust(description)}, compile=False"
         )
         return
-    if not description.facts["optimizer_state"]:
+    if not description.facts["optimizer_state"] or kc.has_frozen_attention(config):
         description.can.append(
             say("Continue training, with a fresh optimizer.")
             if "optimizer" in description.facts
             else say("Continue training, after model.compile(...).")
         )
-        description.code = kc.load_lines(path, own, config, trust(description))
+        fresh = [FRESH] if "optimizer" in description.facts else []
+        description.code = kc.load_lines(path, own, config, trust(description), fresh)
         if "loss" not in description.facts:
             description.code += kc.compile_lines(config)
         return
+    random = kc.random_layers(config)
     description.can.append(
         say(
+            "Continue training with its optimizer's state, which the lines below give by "
+            "hand, but not to the last bit: the random numbers of {} are not in the file.",
+            some(random, 4),
+        )
+        if random
+        else say(
             "Continue training as if never interrupted: its optimizer's state has to be "
             "given by hand, as the lines below do. A .keras file gives it back by "
             "itself: --convert."

@@ -413,13 +413,23 @@ def random_layers(config):
     """Return the names of the layers that draw random numbers."""
     names = []
     for part in parts(config):
-        if RANDOM.match(str(part.get("class_name"))) and "initializers" not in str(
-            part.get("module")
-        ):
-            inner = part.get("config")
-            if isinstance(inner, dict) and "name" in inner:
-                names.append(str(inner["name"]))
-    return names
+        inner = part.get("config")
+        if not isinstance(inner, dict) or "initializers" in str(part.get("module")):
+            continue
+        drops = inner.get("dropout") or inner.get("recurrent_dropout")
+        if "name" in inner and (drops or RANDOM.match(str(part.get("class_name")))):
+            names.append(str(inner["name"]))
+    return list(dict.fromkeys(names))
+
+
+def has_frozen_attention(config):
+    """Return whether loading unfreezes layers, of which the optimizer has no state."""
+    return any(
+        part.get("class_name") in ATTENTION
+        and isinstance(part.get("config"), dict)
+        and part["config"].get("trainable") is False
+        for part in parts(config)
+    )
 
 
 def input_shapes(model):

@@ -59,7 +59,8 @@ def say_use(description, path, config):
         description.needs.append(
             say("The policy mixed_float16, or its optimizer's state is skipped.")
         )
-        description.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
+        place = description.code.index("import keras") + 1
+        description.code.insert(place, 'keras.config.set_dtype_policy("mixed_float16")')
 
 
 def read_parts(archive, description):
@@ -330,7 +331,8 @@ def say_what_weights_can(description, path, has_optimizer):
         description.can.append(
             say(
                 "Continue training as if never interrupted, if its optimizer is built before "
-                "the weights are loaded (the line with optimizer.build)."
+                "the weights are loaded (the line with optimizer.build). With Dropout or other "
+                "random layers, not to the last bit."
             )
         )
     else:
@@ -389,10 +391,13 @@ def rows_by_group(file, arrays):
 
 def optimizer_in_weights(file, arrays):
     """Return the optimizer's counter (or None), and how many arrays of state it has."""
-    names = [name for name in arrays if name.startswith("optimizer/vars/")]
-    counter = arrays.get("optimizer/vars/0")
+    place = "optimizer/vars/"
+    if any(name.startswith("optimizer/inner_optimizer/") for name in arrays):
+        place = "optimizer/inner_optimizer/vars/"  # a loss scale is around it
+    names = [name for name in arrays if name.startswith(place)]
+    counter = arrays.get(f"{place}0")
     if counter is None or counter.shape != () or "int" not in counter.dtype:
         return None, 0
-    rate = arrays.get("optimizer/vars/1")  # not there with a learning-rate schedule
+    rate = arrays.get(f"{place}1")  # not there with a learning-rate schedule
     settings = 2 if rate is not None and rate.shape == () else 1
-    return int(file["optimizer/vars/0"][()]), len(names) - settings
+    return int(file[f"{place}0"][()]), len(names) - settings

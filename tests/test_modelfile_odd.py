@@ -631,7 +631,7 @@ def test_a_litert_model_gets_a_length_that_its_layers_take(said, tmp_path):
 
 def small_model():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    model.compile("adam", "mse", run_eagerly=True)
+    model.compile("adam", "mean_squared_error", run_eagerly=True)
     return model
 
 
@@ -726,3 +726,75 @@ def test_a_folder_of_orbax_comes_back_with_all_its_values(said, tmp_path, build)
         assert "(steps, " in needs
         with pytest.raises(AssertionError, match=r"hidden|lstm"):
             typed(about, build_model=lambda: loaded)
+
+
+# What a file does not say about training
+
+
+def dropped():
+    inputs = keras.Input((3, 4))
+    x = keras.layers.GRU(3, recurrent_dropout=0.5, name="gru")(inputs)
+    return keras.Model(inputs, keras.layers.Dense(2)(x))
+
+
+def attending():
+    inputs = keras.Input((3, 4))
+    attention = keras.layers.MultiHeadAttention(1, 2, dropout=0.5, name="attention")
+    x = keras.layers.GlobalAveragePooling1D()(attention(inputs, inputs))
+    return keras.Model(inputs, keras.layers.Dense(2)(x))
+
+
+def frozen_attention():
+    inputs = keras.Input((3, 4))
+    attention = keras.layers.MultiHeadAttention(1, 2, name="attention")
+    x = keras.layers.GlobalAveragePooling1D()(attention(inputs, inputs))
+    attention.trainable = False
+    return keras.Model(inputs, keras.layers.Dense(2)(x))
+
+
+@pytest.mark.filterwarnings("ignore:Skipping variable")
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+@pytest.mark.parametrize("build", [dropped, attending, frozen_attention])
+def test_where_training_continues_otherwise_it_is_said(said, tmp_path, build, name):
+    def train(model):
+        model.fit(x, y, shuffle=False, verbose=0)
+        return model.get_weights()
+
+    model, x, y = build(), np.ones((4, 3, 4), "float32"), np.ones((4, 2))
+    model.compile("adam", "mean_squared_error", run_eagerly=True)
+    train(model)
+    model.save(tmp_path / name)
+    about = said(tmp_path / name)
+    loaded = typed(about)["model"]
+    same = all(map(np.array_equal, train(model), train(loaded)))
+    assert not same
+    sentence = about["can"][1]
+    assert "as if never interrupted" not in sentence
+    if build is not frozen_attention:
+        wanted = "gru" if build is dropped else "attention"
+        assert f"the random numbers of {wanted} are not in the file" in sentence
+    else:
+        assert "each layer in attention" in " ".join(about["needs"])
+
+
+def test_an_optimizer_with_a_loss_scale_has_its_state(said, tmp_path):
+    model = small_model()
+    optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())
+    model.compile(optimizer, "mean_squared_error", run_eagerly=True)
+    model.fit(np.ones((2, 4)), np.ones((2, 2)), verbose=0)
+    model.save(tmp_path / "model.keras")
+    about = said(tmp_path / "model.keras")
+    assert (about["facts"]["steps"], about["facts"]["optimizer_state"]) == (1, True)
+    loaded = typed(about)["model"].optimizer.variables
+    for one, other in zip(model.optimizer.variables, loaded, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_an_h5_file_that_was_compiled_and_never_trained_can_be_trained(said, tmp_path):
+    small_model().save(tmp_path / "model.h5")
+    x, y = np.ones((2, 4)), np.ones((2, 2))
+    with pytest.raises(ValueError, match="Unknown variable"):
+        keras.models.load_model(tmp_path / "model.h5").fit(x, y, verbose=0)
+    model = typed(said(tmp_path / "model.h5"))["model"]
+    model.fit(x, y, verbose=0)
+    assert model.optimizer.iterations == 1
