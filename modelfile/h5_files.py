@@ -10,9 +10,7 @@ import h5py
 
 # load_model looks for these among the metrics, and fails.
 SHORT_NAMES = "mse", "mae", "mape", "msle"
-FRESH = "model.compile_from_config(model.get_compile_config())  # a new optimizer"
 STATE_BY_HAND = """\
-model.compile_from_config(model.get_compile_config())  # with a place for the state
 with h5py.File({path}) as file:
     group = file["optimizer_weights"]
     values = [group[name][()] for name in group.attrs["weight_names"]]
@@ -96,7 +94,7 @@ def say_what_keras_3_can(description, path, config, own):
             if "optimizer" in description.facts
             else say("Continue training, after model.compile(...).")
         )
-        fresh = [FRESH] if "optimizer" in description.facts else []
+        fresh = compile_again(own) if "optimizer" in description.facts else []
         description.code = kc.load_lines(path, own, config, trust(description), fresh)
         if "loss" not in description.facts:
             description.code += kc.compile_lines(config)
@@ -115,11 +113,20 @@ def say_what_keras_3_can(description, path, config, own):
             "itself: --convert."
         )
     )
-    by_hand = STATE_BY_HAND.format(path=quoted(path)).splitlines()
+    by_hand = compile_again(own)
+    by_hand += STATE_BY_HAND.format(path=quoted(path)).splitlines()
     description.code = [
         "import h5py",
         *kc.load_lines(path, own, config, trust(description), by_hand),
     ]
+
+
+def compile_again(own):
+    """Return the lines that give a loaded model a new optimizer, built for its weights."""
+    line = "model.compile_from_config(model.get_compile_config())  # a new optimizer"
+    if kc.own_lines(own):
+        return ["with keras.saving.custom_object_scope(own):", f"    {line}"]
+    return [line]
 
 
 def trust(description):

@@ -431,7 +431,13 @@ def test_own_functions_and_short_names_of_losses_are_seen_in_an_h5_file(tmp_path
     model.save(tmp_path / "own.h5")
     about = said(tmp_path / "own.h5")
     assert about["facts"]["own_classes"] == ["own_loss"]
-    typed(about, own_loss=own_loss)
+    typed(about, own_loss=own_loss)["model"].fit(X, np.ones((16, 3)), verbose=0)
+    model = fresh_model()
+    model.compile("adam", loss=own_loss)
+    model.fit(X, np.ones((16, 3)), batch_size=16, verbose=0)
+    model.save(tmp_path / "own.h5")
+    loaded = typed(said(tmp_path / "own.h5"), own_loss=own_loss)["model"]
+    assert_same(loaded.optimizer.variables, model.optimizer.variables)
     model.compile("adam", loss="mse")
     model.save(tmp_path / "mse.h5")
     about = said(tmp_path / "mse.h5")
