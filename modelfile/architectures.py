@@ -50,10 +50,12 @@ def architecture(path, description):
             f'text = open({quoted(path)}, encoding="utf-8").read()',
             f"model = keras.models.model_from_json(text{objects})",
             'model.load_weights("model.weights.h5")  # your weights',
+            *kc.compile_lines(config),
         ]
     else:
         description.code = [
             "from modelfile import keras2",
             f'model = keras2.convert({quoted(path)}, weights="weights.h5")  # your weights',
+            *kc.compile_lines(config),
         ]
     return True
