@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import language
-from pages import documents, source
+from pages import documents, errors, source
 from pages.documents import ROOT
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -169,11 +169,18 @@ class Language:
         return {
             "title": document.title,
             "document": document,
-            "finder": page == ERRORS,
+            "finder": self.finder() if page == ERRORS else None,
             # One that has a table with long cells.
             "wide": re.search(r"^\|.{200}", document.body, re.M),
             "english": self.name == "zh" and "zh" not in document.file.lower(),
         }
+
+    def finder(self):
+        """Return what the finder looks for: a dict for each row of the tables."""
+        names = ("id", "says", "find", "when", "unless", "general")
+        return [
+            {name: row[name] for name in names if name in row} for row in errors.rows()
+        ]
 
     def folder(self, name, pattern):
         """Return what the page of a folder needs."""
