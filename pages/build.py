@@ -176,7 +176,7 @@ class Language:
         }
 
     def finder(self):
-        """Return what the finder looks for: a dict for each row of the tables."""
+        """Return what the finder looks for: a dict for each row, in the tables' order."""
         names = ("id", "says", "find", "when", "unless", "general")
         return [
             {name: row[name] for name in names if name in row} for row in errors.rows()

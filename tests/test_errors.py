@@ -16,7 +16,7 @@ PROGRAMS = tomllib.loads((FOLDER / "programs.toml").read_text(encoding="utf-8"))
 SAID = FOLDER / "said.json"
 ROWS = errors.rows()
 IDS = [row["id"] for row in ROWS]
-LONG = 3000  # characters: a message can have the whole configuration of a model
+LONG = 800  # characters: a line can have the whole configuration of a model
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,8 @@ def as_a_user_sees(text):
     text = text.replace(str(ROOT), "/home/me/project")
     text = re.sub(r"/tmp/\w+", "/tmp/folder", text)
     text = re.sub(r"[IWE]0000 00:00:.*\n?", "", text)
-    if len(text) > LONG:
-        text = f"{text[: LONG // 2]}\n[...]\n{text[-LONG // 2 :]}"
-    return text
+    lines = [
+        line if len(line) < LONG else f"{line[: LONG // 2]} [...] {line[-LONG // 2 :]}"
+        for line in text.splitlines()
+    ]
+    return "\n".join(lines)

@@ -30,7 +30,7 @@ function readRow(row) {
   const says = row.says ?? "";
   return {
     ...row,
-    find: (row.find ?? [says]).map(pattern),
+    find: (row.find ?? []).map(pattern), // a fault without a message has none
     when: row.when?.map(pattern),
     unless: (row.unless ?? []).map(pattern),
     // What a piece of a message can be a piece of.

@@ -9,6 +9,7 @@ the packages of requirements.txt.
 
 import gc
 import json
+import linecache
 import logging
 import os
 import re
@@ -73,6 +74,8 @@ def names():
 def terminal(program, known):
     """Run a program, and return what Python and Keras write to the terminal, and the error."""
     lines, failed = [], None
+    source = program.splitlines(keepends=True)  # so that a traceback shows its lines
+    linecache.cache["my_program.py"] = len(program), None, source, "my_program.py"
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(
         f"{record.levelname}:{record.name}:{record.getMessage()}"
