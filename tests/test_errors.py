@@ -64,7 +64,9 @@ def test_each_row_has_a_program_or_says_where_its_message_was_quoted_from():
     for row in ROWS:
         if "says" in row and "source" not in row and not row.get("general"):
             assert PROGRAMS[row["id"]]["run"], row["id"]
-        if "sees_en" in row:  # a fault without a message: the program checks that it is one
+        if (
+            "sees_en" in row
+        ):  # a fault without a message: the program checks that it is one
             assert "assert " in PROGRAMS[row["id"]]["before"], row["id"]
 
 

@@ -15,6 +15,7 @@ from base64 import b64encode
 import lesson
 import models
 from modelfile import tfjs
+from pages import errors
 from programs import serve
 
 import keras
@@ -22,10 +23,8 @@ import numpy as np
 import psutil
 import pytest
 from conftest import (
-    ERRORS,
     ROOT,
     Folder,
-    code,
     need,
     numbers,
     start_and_read_until,
@@ -484,8 +483,8 @@ def test_tensorflow_js_refuses_the_architecture_as_keras_3_writes_it(page, serve
     message = page.evaluate(
         "tf.loadLayersModel('keras3/model.json').catch(e => e.message)"
     )
-    (row,) = [row for row in ERRORS if "InputLayer" in row[0]]
-    assert f"Error: {message}" == code(row[0])[0]
+    (row,) = [row for row in errors.rows() if row["id"] == "tfjs-input"]
+    assert f"Error: {message}" == row["says"]
 
 
 # Where the page gets TensorFlow.js

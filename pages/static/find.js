@@ -20,7 +20,7 @@ function pattern(text) {
   const source = pieces
     .map((piece) => piece.replace(/[.?^${}()[\]\\/+-]/g, "\\$&"))
     .reduce((all, piece) => {
-      const any = all.endsWith("'") ? "[^']" : ".";
+      const any = all.endsWith("'") ? "[^'{]" : "[^{]";
       return `${all}${any}{0,${LONGER}}?${piece}`;
     });
   return { text, expression: new RegExp(source, "g"), length: pieces.join("").length };

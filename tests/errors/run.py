@@ -135,7 +135,9 @@ def main(file, *ids):
                 os.chdir(folder)
                 found[row["id"]] = run(row)
                 os.chdir(ROOT)
-    Path(file).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    Path(file).write_text(
+        json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
 
 
 if __name__ == "__main__":
