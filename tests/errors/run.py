@@ -106,7 +106,7 @@ def code(text):
     return [
         span
         for span in spans
-        if re.search(r"\(|^import |^from |_layers = True$|optimizations = ", span)
+        if re.search(r"\(|^import |^from |^\w+(\.\w+)* = ", span)
         and not re.match(r"pip |python |\.venv|@|with |def |import keras_hub", span)
     ]
 
