@@ -1,8 +1,8 @@
 """The tables of docs/errors.md: each error is provoked, and each fix is executed."""
 
 import json
-import os
 import re
+import subprocess
 import tomllib
 
 from pages import errors
@@ -20,12 +20,16 @@ LONG = 800  # characters: a line can have the whole configuration of a model
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """What tests/errors/run.py writes, which has run all programs in a process of its own."""
+def ran(tmp_path_factory, bare_python):
+    """What tests/errors/run.py writes: it runs all programs with requirements.txt alone."""
     file = tmp_path_factory.mktemp("errors") / "ran.json"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [str(FOLDER / "run.py"), str(file)]
-    finished = fork_server.run(command, ROOT, environment, timeout=600)
+    finished = subprocess.run(
+        [*fork_server.OFFLINE, bare_python, FOLDER / "run.py", file],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=600,
+        check=False,
+    )
     assert finished.returncode == 0, finished.stderr[-3000:]
     return json.loads(file.read_text(encoding="utf-8"))
 
