@@ -104,7 +104,7 @@ function show({ row, why }) {
     return i ? [", ", code] : [code];
   });
   const { why: because, piece } = form.dataset;
-  item.append(why.length ? line(because, "why", ...parts) : line(piece, "why"));
+  item.append(why.length ? line(because, "why", ...parts) : line("", "why", piece));
   return item;
 }
 
