@@ -2,11 +2,15 @@
 
 import hashlib
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
 
-FOLDER = Path(__file__).resolve().parent / "datasets"
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent if HERE.name == "zh" else HERE  # zh/ has the lessons in Chinese
+sys.path.append(str(ROOT))  # so that they find modelfile, too
+FOLDER = ROOT / "datasets"
 TRAINING_IMAGES = 60_000
 RESTORE = (
     "Restore it with `git checkout -- datasets/{}`, or copy it again from where you got "

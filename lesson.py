@@ -24,19 +24,20 @@ from pathlib import Path
 
 import quiet  # first: it starts TensorFlow without its messages
 import data
-import language
-import models
+from modelfile.sentences import choose_language, wrapped
 
 import h5py
 import keras
 import numpy as np
 import tensorflow as tf
 
-ROOT = Path(__file__).resolve().parent
+HERE, ROOT = data.HERE, data.ROOT
 WINDOWS = quiet.WINDOWS
 quietly = quiet.quietly
+WIDTH = 88  # columns of what is printed; a Chinese character takes two
 DISK_SPACE = 50e6  # bytes; no lesson writes more
 
+choose_language("en")  # of argparse, and of modelfile where a lesson starts it
 # Lines appear when they are printed, also in a pipe. A console that cannot show
 # a character gets an escape for it.
 sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
@@ -45,11 +46,11 @@ if WINDOWS:
 
 
 def _leave_quietly(kind, error, traceback):
-    """Say no more than that after Ctrl-C, and nothing where nobody reads any more."""
+    """Say one sentence after Ctrl-C, and nothing if the reader of the output has gone."""
     if issubclass(kind, KeyboardInterrupt):
-        _print("\nStopped by Ctrl-C. You can start it again.")
+        print("\nStopped by Ctrl-C. You can start it again.")
     elif not issubclass(kind, BrokenPipeError) and not (
-        # What Windows says of a pipe that was closed.
+        # How Windows reports a closed pipe.
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
         sys.__excepthook__(kind, error, traceback)
@@ -58,34 +59,18 @@ def _leave_quietly(kind, error, traceback):
 sys.excepthook = _leave_quietly
 
 
-def _print(text):
-    print(language.printed(text))
-
-
-def arguments(doc, model=False, parser=None):
+def arguments(doc):
     """Read the arguments of a lesson, and print its title.
 
     Args:
         doc: the lesson's docstring; its first line is the title.
-        model: whether the lesson takes `--model`.
-        parser: an `argparse.ArgumentParser` with the lesson's own arguments, if it
-            has any.
 
     Returns:
         argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
-        that accuracies can be checked), `model` (str) if the lesson takes it, and the
-        lesson's own.
+        that accuracies can be checked).
     """
     title = doc.splitlines()[0]
-    parser = parser or argparse.ArgumentParser()
-    parser.description = title
-    if model:
-        parser.add_argument(
-            "--model",
-            choices=list(models.BUILDS),
-            default="sequential",
-            help="how the classifier is built (default: %(default)s)",
-        )
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument(
         "--samples",
         type=number(data.TRAINING_IMAGES),
@@ -93,14 +78,13 @@ def arguments(doc, model=False, parser=None):
         metavar="N",
         help="train with the first N images (default: all %(default)s)",
     )
-    language.add_argument(parser)
     args = parser.parse_args()
     args.full = args.samples == data.TRAINING_IMAGES
-    _print(title)
-    images = f"{args.samples:,} training images"
-    if model:
-        images = f"{args.model} model, {images}"
-    _print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
+    print(title)
+    print(
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"{args.samples:,} training images"
+    )
     return args
 
 
@@ -158,7 +142,7 @@ def folder(script):
 
 def step(number, title):
     """Print the heading of a step."""
-    _print(f"\n{number}. {title}\n")
+    print(f"\n{number}. {title}\n")
 
 
 def note(text):
@@ -263,7 +247,7 @@ def headline(message, width=240):
 
 
 def free_ports():
-    """Return two ports of this machine that nobody listens on."""
+    """Return two ports of this machine that are free."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,
@@ -282,10 +266,7 @@ def start(script, *arguments, output=subprocess.PIPE, **environment):
 
     Returns:
         subprocess.Popen: with its standard input, and output if it is a pipe, as text.
-        What it prints through this module is English in the pipe, for this process to read.
     """
-    if output == subprocess.PIPE:
-        environment[language.VARIABLE] = "en"
     child = subprocess.Popen(
         [sys.executable, script, *arguments],
         stdin=subprocess.PIPE,
@@ -305,7 +286,8 @@ def run(*command, directory=None):
 
     Args:
         *command: what stands behind `python`: a program of this project and its arguments;
-            or "-c" and Python code, which is printed first.
+            "-m", a module of it and its arguments; or "-c" and Python code, which is
+            printed first.
         directory: the process's working directory.
     """
     program, *arguments = command
@@ -314,9 +296,9 @@ def run(*command, directory=None):
         code = textwrap.dedent(arguments[0]).strip()
         print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
         arguments = [code]
-        environment["PYTHONPATH"] = str(ROOT)
-    else:
-        program = ROOT / program
+        environment["PYTHONPATH"] = str(HERE)
+    elif program != "-m":
+        program = HERE / program
     command = [sys.executable, program, *arguments]
     if subprocess.run(command, check=False, cwd=directory, env=environment).returncode:
         sys.exit("The new process failed: see its message above.")
@@ -377,13 +359,6 @@ def _row(depth, name, size, about=""):
 
 
 def _say(label, text):
-    _print(
-        textwrap.fill(
-            text,
-            width=88,
-            initial_indent=f"   {label:5}  " if label else "   ",
-            subsequent_indent=" " * 10 if label else "   ",
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
-    )
+    start = f"   {label:5}  " if label else "   "
+    lines = wrapped(" ".join(text.split()), WIDTH - len(start)).split("\n")
+    print(start + f"\n{' ' * len(start)}".join(lines))

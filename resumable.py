@@ -266,6 +266,7 @@ def fit(
             else:
                 print(f"Continuing after epoch {first_epoch}.")
                 saver.continue_logs()
+        saver.async_safe = is_built(model)  # else it is saved after the first batch
         callbacks = [*saver.callbacks.values(), saver]
         settings = {"initial_epoch": first_epoch, "epochs": epochs, **arguments}
         return model.fit(data, callbacks=callbacks, **settings)
@@ -354,8 +355,6 @@ def stream(data: Any, saver: "Saver", steps: int) -> Any:
 class Saver(keras.callbacks.Callback):
     """Comes after all other callbacks; saves what they and the model have become."""
 
-    async_safe = True  # `on_train_batch_end` only counts
-
     def __init__(self, folder: str | Path, callbacks: list, about: dict):
         super().__init__()
         self.folder = Path(folder)
@@ -390,6 +389,8 @@ class Saver(keras.callbacks.Callback):
         self.synced = self.disk.submit(bool)
         self.said = set()
         self.has_model = True  # else the file has its weights only
+        # Then Keras calls `on_train_batch_end` in threads, while the training continues.
+        self.async_safe = True
 
     def read(self, path: Path) -> None:
         """Read what was saved, and say what has changed since."""
@@ -401,7 +402,7 @@ class Saver(keras.callbacks.Callback):
         self.state, self.memory = saved["state"], saved["memory"]
         before, now = copy.deepcopy([saved["about"], self.about])
         for name in self.callbacks.keys() & self.memory.keys():
-            # What it remembers is no setting, nor what it had not when it was new.
+            # What it remembers is not a setting, and neither is what it has got since.
             pair = before["callbacks"][name], now["callbacks"][name]
             for key in {*self.memory[name], *(pair[0].keys() ^ pair[1].keys())}:
                 for each in pair:
@@ -514,29 +515,26 @@ class Saver(keras.callbacks.Callback):
                 callback.set_state(memory)
             else:
                 vars(callback).update(memory)
-        # See whether it can be saved, before hours are lost.
-        if all(layer.built for layer in self.model._flatten_layers()):
+        self.tried = False
+        if is_built(self.model):
             if self.model.optimizer is not None and not self.model.optimizer.built:
                 self.model.optimizer.build(self.model.trainable_variables)
-            try:
-                self.write(self.folder / "new.keras")
-            except OSError as error:
-                raise OSError(
-                    f"Nothing can be saved in {self.folder}: {error}"
-                ) from error
-            (self.folder / "new.keras").unlink()
+            self.try_to_save()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
-        self.batches_seen = 0
+        self.batches_seen = []
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        self.batches_seen = batch + 1
+        self.batches_seen.append(batch)  # threads may come in any order
+        if not self.tried:  # the model was not built before
+            self.try_to_save()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         loss = (logs or {}).get("loss", 0.0)
-        inside = self.batches_seen < (self.params["steps"] or 0)
+        batches = max(self.batches_seen, default=-1) + 1
+        inside = batches < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
-            # Half an epoch cannot be continued, and nobody wants one with NaN back.
+            # Half an epoch cannot be continued, and one with NaN is of no use.
             why = "inside it" if math.isfinite(loss) else f"with a loss of {loss}"
             print(
                 f"Epoch {epoch + 1} was stopped {why}, and is not saved: the next start "
@@ -544,7 +542,7 @@ class Saver(keras.callbacks.Callback):
             )
             return
         self.state["epoch"] = epoch + 1
-        self.state["batches"] += self.batches_seen
+        self.state["batches"] += batches
         self.state["epochs"] = self.params["epochs"]
         self.state["ended_by"] = None
         for name, callback in self.callbacks.items():
@@ -561,6 +559,16 @@ class Saver(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
+
+    def try_to_save(self) -> None:
+        """See whether the model can be saved, before hours are lost."""
+        self.tried = True
+        new = self.folder / "new.keras"
+        try:
+            self.write(new)
+        except OSError as error:
+            raise OSError(f"Nothing can be saved in {self.folder}: {error}") from error
+        new.unlink()
 
     def say_lost(self, attribute: str) -> None:
         if attribute not in self.said:
@@ -757,8 +765,10 @@ def differences(old: Any, new: Any, place: str = "") -> Iterator[str]:
             if name in UNCOMPARED:
                 continue
             where = place if name == "config" else f"{place}, {name}" if place else name
-            if name not in new or name not in old:
-                yield f"{where} is {'new' if name in new else 'gone'} since it was saved."
+            if name not in old:
+                yield f"{where} is new since it was saved."
+            elif name not in new:
+                yield f"{where} is gone since it was saved."
             else:
                 yield from differences(old[name], new[name], where)
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
@@ -782,6 +792,10 @@ def brief(value: Any) -> str:
 
 
 # Variables
+
+
+def is_built(model: keras.Model) -> bool:
+    return all(layer.built for layer in model._flatten_layers())
 
 
 def random_states(model: keras.Model) -> list:

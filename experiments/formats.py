@@ -203,5 +203,5 @@ LITERT = Format("LiteRT", "model.tflite", save_litert, load_litert, load_litert)
 TFJS = Format("TensorFlow.js", "web", save_tfjs, load_tfjs, load_tfjs)
 FORMATS = [WEIGHTS, CHECKPOINT, KERAS, H5, SAVED_MODEL, LITERT, TFJS]
 
-# The floor: weights and optimizer state, without a word on what they are.
+# The floor: weights and optimizer state, and nothing about what they are.
 ARRAYS = Format("np.savez", "model.npz", save_arrays, load_arrays, load_arrays)

@@ -7,12 +7,9 @@ import sys
 import warnings
 
 import lesson
-import language
 import models
 
 import keras
-
-language.CHOSEN = "en"  # only lessons speak Chinese
 
 
 def arguments(doc, parser=None):
@@ -35,7 +32,7 @@ def arguments(doc, parser=None):
 
 
 def add_model(parser):
-    """Add the argument `--model`, as the lessons have it, to an `ArgumentParser`."""
+    """Add the argument `--model` to an `ArgumentParser`."""
     parser.add_argument(
         "--model",
         choices=list(models.BUILDS),

@@ -31,14 +31,14 @@ LEGEND = {
     RESUMES: "predicts as before; after more training not a bit differs from a training "
     "that was never interrupted",
     PREDICTS: "predicts as before; there is nothing to resume from, or an error or a warning "
-    "says that training does not go on as before",
-    DRIFTS: "silent: predicts as before, but training goes on otherwise; no error, no warning",
+    "says that training does not continue as before",
+    DRIFTS: "silent: predicts as before, but continued training differs; no error, no warning",
     WRONG: "silent: predicts something else; no error",
     ERROR: "cannot be saved, loaded or used; survival.csv has the error",
 }
 COLUMNS = {
     "model": "what it has",
-    ".keras": "load_model, with all classes and functions of one's own registered",
+    ".keras": "load_model, with all your own classes and functions registered",
     ".weights.h5": "a new model, optimizer.build, load_weights: lesson 1",
     "checkpoint": "a new model, tf.train.Checkpoint, the assertion passes: lesson 5",
     ".h5": "load_model with custom_objects; the optimizer's state given back: lesson 3",
@@ -122,7 +122,7 @@ class Cell(NamedTuple):
 
 
 class Training(NamedTuple):
-    """A model that was trained and is saved, and what came of it when it went on."""
+    """A model that was trained and is saved, and what came of it in further training."""
 
     case: zoo_models.Case
     saved: keras.Model
@@ -135,7 +135,7 @@ def tensors(x):
 
 
 def train(case):
-    """Train the model of an case, and another one, which starts equal and goes on.
+    """Train the model of a case, and another one, which starts equal and is not saved.
 
     Args:
         case: the `zoo_models.Case`.
@@ -155,7 +155,7 @@ def train(case):
     saved, uninterrupted = trained
     # A stateful layer remembers what it has predicted. So the saved model does not predict.
     predictions = predict(uninterrupted, x)
-    case.go_on(uninterrupted, x, case.y)
+    case.train_more(uninterrupted, x, case.y)
     return Training(case, saved, predictions, uninterrupted.get_weights())
 
 
@@ -294,13 +294,13 @@ def try_way(way, training, folder):
         if not hasattr(loaded, "train_on_batch"):
             return Cell(PREDICTS, "", "", difference)
         try:
-            case.go_on(loaded, x, case.y)
+            case.train_more(loaded, x, case.y)
         except Exception as error:
             return Cell(PREDICTS, type(error).__name__, beginning(error), difference)
     later = lesson.largest_difference(loaded.get_weights(), training.resumed)
-    # Whoever copies weights alone knows that the optimizer starts afresh.
+    # Copying weights alone is known to start the optimizer afresh.
     copied = way in ("set_weights", "clone_model")
-    expected = copied and case.go_on is zoo_models.fit
+    expected = copied and case.train_more is zoo_models.fit
     if later == 0:
         outcome = RESUMES
     elif expected or warned.first():

@@ -349,7 +349,7 @@ class TwoOptimizers(TwoLayers):
     def compile(self, optimizer, loss, head_optimizer):
         super().compile(optimizer=optimizer, loss=loss)
         self.head_optimizer = head_optimizer
-        # Built at once, so that whoever loads weights has a place for their state.
+        # Built at once, so that loaded weights have a place for their state.
         optimizer.build(self.base.trainable_variables)
         head_optimizer.build(self.head.trainable_variables)
 
@@ -371,7 +371,7 @@ def two_optimizers():
     return model
 
 
-# Layers of one's own
+# Your own layers
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -481,7 +481,7 @@ class Case(NamedTuple):
     x: object = FEATURES  # inputs: array, or list of arrays
     y: object = LABELS
     prepare: object = None  # function of model and x, called once, before it is trained
-    go_on: object = fit  # function of model, x, y: the training after it was saved
+    train_more: object = fit  # function of model, x, y: the training after it was saved
     policy: str = "float32"  # dtype policy of the program that loads
 
 
@@ -493,8 +493,8 @@ ZOO = [
     Case("nested model", nested),
     Case("backbone in two nested models", backbone),
     Case("subclassed, layers in a list", layers_in_list),
-    Case("frozen Sequential base", frozen_sequential, go_on=unfreeze_and_fit),
-    Case("frozen Functional base", frozen_functional, go_on=unfreeze_and_fit),
+    Case("frozen Sequential base", frozen_sequential, train_more=unfreeze_and_fit),
+    Case("frozen Functional base", frozen_functional, train_more=unfreeze_and_fit),
     Case("subclassed, a layer frozen", frozen_subclassed),
     Case("x / 255. in a Functional model", operators),
     Case("Lambda layer", lambda_layer),

@@ -1,4 +1,8 @@
-"""Writes site/: both languages, each with the same pages under the same names."""
+"""Writes site/: both languages, the same pages under the same names.
+
+What is there in English only (experiments, what is for who changes something) has no page
+in Chinese.
+"""
 
 import functools
 import re
@@ -7,7 +11,6 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
-import language
 from pages import documents, errors, source
 from pages.documents import ROOT
 
@@ -25,14 +28,16 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 ERRORS = "errors.html"  # it has a field that finds a row of its tables
-SCRIPTS = sorted(
-    path.relative_to(ROOT).as_posix()
-    for pattern in ("*.py", "programs/*.py", "experiments/*.py")
-    for path in ROOT.glob(pattern)
-    if path.name != "__init__.py"
-)
-FOLDERS = {"output": "output/*.txt", "experiments": "experiments/*.py"}
-COPIED = ["output/*.txt", "figures/*"]
+# In each language: the scripts that have a page, and the folders that have one.
+SCRIPTS = {
+    "en": ["*.py", "programs/*.py", "experiments/*.py"],
+    "zh": ["zh/*.py", "zh/programs/*.py"],
+}
+FOLDERS = {
+    "en": {"output": "output/*.txt", "experiments": "experiments/*.py"},
+    "zh": {"output": "output/zh/*.txt"},
+}
+COPIED = ["output/*.txt", "output/zh/*.txt", "figures/*"]
 IMAGE = re.compile(r"!\[(.+?)\]\((.+?)\)")
 MARK = re.compile(r"^   (ok|error|warns|FAIL|--)(?=  )", re.M)
 # Characters that take two columns: a browser has to be told, or tables lose theirs.
@@ -41,12 +46,14 @@ WIDE = re.compile("[\u2e80-\u9fff\uff00-\uffef]+")
 
 def page_of(script):
     """Return the name of the page of a script, such as "experiments/pairs.py"."""
-    return script.replace("/", "-").removesuffix(".py") + ".html"
+    name = script.removeprefix("zh/").removesuffix(".py")
+    return name.replace("/", "-") + ".html"
 
 
 def transcript(script):
     """Return what a script prints, as output/ has it, or "" for one that prints nothing."""
-    path = ROOT / "output" / f"{Path(script).stem}.txt"
+    folder = ROOT / "output" / ("zh" if script.startswith("zh/") else "")
+    path = folder / f"{Path(script).stem}.txt"
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
@@ -75,6 +82,12 @@ class Language:
         self.name = name
         (self.other,) = (other for other in LANGUAGES if other != name)
         self.words = SimpleNamespace(**WORDS[name])
+        self.scripts = sorted(
+            path.relative_to(ROOT).as_posix()
+            for pattern in SCRIPTS[name]
+            for path in ROOT.glob(pattern)
+            if path.name != "__init__.py"
+        )
         self.documents = documents.documents(name)
         self.readme = self.documents[0]
         # `parts`: (title of a part, its lessons)
@@ -88,12 +101,18 @@ class Language:
         copied = [path for pattern in COPIED for path in ROOT.glob(pattern)]
         names = [path.relative_to(ROOT).as_posix() for path in copied]
         places = {name: f"../{name}" for name in names}
-        places |= {name: page_of(name) for name in SCRIPTS}
-        places |= {name: f"{name}.html" for name in FOLDERS}
         places["LICENSE"] = "../LICENSE.txt"
+        for path in ROOT.glob("experiments/*.py"):  # its page is in English
+            name = path.relative_to(ROOT).as_posix()
+            places[name] = f"../en/{page_of(name)}"
+        places["experiments"] = "../en/experiments.html"
         for document in documents.documents(self.other):
             page = documents.page_of(document.file)
             places[document.file] = f"../{self.other}/{page}"
+        for name in self.scripts:  # a comment in zh/ names the files beside it
+            places[name] = places[name.removeprefix("zh/")] = page_of(name)
+        for name, pattern in FOLDERS[self.name].items():
+            places[name] = places[pattern.rpartition("/")[0]] = f"{name}.html"
         for document in self.documents:
             places[document.file] = documents.page_of(document.file)
         for row in reversed(self.lessons):  # of a lesson with several parts, the first
@@ -110,19 +129,12 @@ class Language:
         """Return Markdown as HTML with the links of the pages: see `documents.html`."""
         return Markup(documents.html(text, self.address, document, **options))
 
-    def translated(self, text):
-        """Return prose in this language, or None if chinese.po does not have it."""
-        return language.entries("prose").get(text) if self.name == "zh" else text
-
     def prose(self, text):
-        """Return a comment as HTML, in this language if chinese.po has it."""
-        translated = self.translated(text)
-        html = self.markdown(translated or text, inline=True)
-        return html if translated else Markup(f'<span lang="en">{html}</span>')
+        """Return a comment as HTML."""
+        return self.markdown(text, inline=True)
 
     def title(self, text):
         """Return a title without the number of the lesson, which stands beside it."""
-        text = self.translated(text) or text
         text = re.sub(r"^(Lesson|第) ?\d+.*?[:\uff1a] ?", "", text)
         return text[0].upper() + text[1:].rstrip(".\u3002")
 
@@ -131,20 +143,13 @@ class Language:
         return self.title(read(name).title)
 
     def printed(self, text):
-        """Return what a lesson prints, in this language, with its marks in colour."""
-        text = language.translate_output(text) if self.name == "zh" else text
+        """Return what a lesson prints, with its marks in colour."""
         html = MARK.sub(r'   <b class="\1">\1</b>', str(escape(text)))
         return Markup(WIDE.sub(r'<span class="two">\g<0></span>', html))
 
     def code(self, script):
-        """Return a source.Script's lines in HTML, by number, its comments translated."""
-        lines = script.text.splitlines()
-        for step in script.steps:
-            for line in [line for row in step.rows for line in row.lines]:
-                if line.prose:
-                    translated = self.translated(line.prose) or line.prose
-                    lines[line.number - 1] = line.text.replace(line.prose, translated)
-        highlighted = documents.highlighted("\n".join(lines) + "\n")
+        """Return a source.Script's lines in HTML, by number."""
+        highlighted = documents.highlighted(script.text)
         return {number: Markup(line) for number, line in enumerate(highlighted, 1)}
 
     def whole(self, script):
@@ -159,9 +164,9 @@ class Language:
             page = documents.page_of(document.file)
             template = "front.html" if document is self.readme else "document.html"
             yield page, template, self.document(document, page)
-        for name in SCRIPTS:
+        for name in self.scripts:
             yield page_of(name), "script.html", self.script(name)
-        for name, pattern in FOLDERS.items():
+        for name, pattern in FOLDERS[self.name].items():
             yield f"{name}.html", "folder.html", self.folder(name, pattern)
 
     def document(self, document, page):
@@ -172,7 +177,6 @@ class Language:
             "finder": self.finder() if page == ERRORS else None,
             # One that has a table with long cells.
             "wide": re.search(r"^\|.{200}", document.body, re.M),
-            "english": self.name == "zh" and "zh" not in document.file.lower(),
         }
 
     def finder(self):
@@ -189,7 +193,7 @@ class Language:
             link = path.relative_to(ROOT).as_posix()
             if path.suffix == ".txt":
                 title = path.read_text(encoding="utf-8").splitlines()[0]
-            elif link in SCRIPTS:
+            elif link in self.scripts:
                 title = self.title_of(link)
             else:
                 continue
@@ -224,8 +228,6 @@ class Language:
         """Return how a script is started."""
         if name.startswith("experiments/"):
             return f".venv/bin/python -m experiments.{Path(name).stem}"
-        if name == "programs/own_training.py":  # resumable.py is in the folder above
-            return ".venv/bin/python -m programs.own_training"
         return f".venv/bin/python {name}"
 
     def neighbour(self, row, distance):
@@ -266,10 +268,10 @@ class Language:
             file = f"experiments/{experiment}.py"
             found.append(
                 {
-                    "address": page_of(file),
-                    "title": self.title_of(file),
+                    "address": self.address(file),
+                    "title": self.title_of(file) if file in self.scripts else file,
                     "figures": self.figures(file),
-                    "transcript": transcript(file),
+                    "transcript": transcript(file) if file in self.scripts else "",
                 }
             )
         return found
@@ -298,12 +300,15 @@ def build(target):
             shutil.copyfile(path, copy)
     shutil.copyfile(ROOT / "LICENSE", target / "LICENSE.txt")
     shutil.copytree(HERE / "static", target, dirs_exist_ok=True)
+    written = {name: list(Language(name).pages()) for name in LANGUAGES}
     for name in LANGUAGES:
         here = Language(name)
+        there = {page for page, _, _ in written[here.other]}
         (target / name).mkdir()
-        for page, template, needs in here.pages():
+        for page, template, needs in written[name]:
+            twin = page if page in there else "index.html"
             html = TEMPLATES.get_template(template).render(
-                needs, page=page, here=here, words=here.words
+                needs, page=page, twin=twin, here=here, words=here.words
             )
             (target / name / page).write_text(html, encoding="utf-8", newline="\n")
     entry = TEMPLATES.get_template("entry.html").render(languages=WORDS)

@@ -68,9 +68,9 @@ def page_of(file):
 
 @cache
 def documents(language):
-    """Return the texts in a language, as Document; two are English in both languages."""
-    readme, folder = {
-        "en": ("README.md", "docs"),
+    """Return the texts in a language, as Document; two are in English only."""
+    readme, folder, *others = {
+        "en": ("README.md", "docs", "CONTRIBUTING.md", "datasets/README.md"),
         "zh": ("README.zh-CN.md", "docs/zh"),
     }[language]
     pages = sorted(path.name for path in (ROOT / folder).glob("*.md"))
@@ -78,8 +78,7 @@ def documents(language):
     for file in (
         readme,
         *(f"{folder}/{name}" for name in pages),
-        "CONTRIBUTING.md",
-        "datasets/README.md",
+        *others,
     ):
         text = (ROOT / file).read_text(encoding="utf-8")
         text = re.sub(r"^<!--.*-->$", "", text, flags=re.M)  # marks for a test

@@ -1,11 +1,11 @@
 """A script as a page shows it: steps, and in each step prose beside code.
 
-What is prose is also what chinese.po translates:
+What is prose:
 
-- a paragraph of the script's docstring, its lines joined by one space; one that is
-  indented is code, and is not prose;
-- a block of comments that have lines of their own, at one indentation, its lines joined
-  by one space; an empty `#` line ends a paragraph;
+- a paragraph of the script's docstring, its lines joined; one that is indented is code,
+  and is not prose;
+- a block of comments that have lines of their own, at one indentation, its lines joined;
+  an empty `#` line ends a paragraph;
 - the comment at the end of a line of code;
 - a function's docstring, if it is one line.
 """
@@ -18,6 +18,11 @@ import textwrap
 import tokenize
 
 STEP = "lesson.step("
+# Between two lines of Chinese there is no space, and none beside its punctuation.
+NO_SPACE = re.compile(
+    r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])|(?<=[\u3000-\u303f\uff00-\uffef]) "
+    r"| (?=[\u3000-\u303f\uff00-\uffef])"
+)
 TO_A_TOOL = re.compile(r"noqa|fmt:|type:")  # no word to a reader
 
 
@@ -92,7 +97,7 @@ def read(path):
             if not comments[number]:
                 before = None
             elif indentation == before:
-                rows[-1].prose[-1] += f" {comments[number]}"
+                rows[-1].prose[-1] = joined([rows[-1].prose[-1], comments[number]])
             else:
                 rows[-1].prose.append(comments[number])
                 before = indentation
@@ -121,12 +126,17 @@ def sentences(path):
     return list(dict.fromkeys(found))
 
 
+def joined(lines):
+    """Return lines of prose as one line."""
+    return NO_SPACE.sub("", " ".join(lines))
+
+
 def _paragraphs(docstring):
     """Return (is code, text) of each paragraph; code keeps its lines."""
     found = []
     for paragraph in re.split(r"\n\s*\n", docstring):
         is_code = paragraph.startswith(" ")
-        text = textwrap.dedent(paragraph) if is_code else " ".join(paragraph.split())
+        text = textwrap.dedent(paragraph) if is_code else joined(paragraph.split())
         found.append((is_code, text))
     return found
 

@@ -7,10 +7,14 @@ what Keras computes with. There is no `import lesson` here: that starts TensorFl
 import sys
 from pathlib import Path
 
+# The folder above has data.py.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import data
+
 import keras
 import numpy as np
 
-folder = Path(__file__).resolve().parent.parent / "saved" / "16_other_frameworks"
+folder = data.ROOT / "saved" / "16_other_frameworks"
 if not (folder / "images.npz").exists():
     sys.exit("Run 16_other_frameworks.py first: it writes what this program reads.")
 with np.load(folder / "images.npz") as images:

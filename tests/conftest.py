@@ -17,12 +17,8 @@ import time
 import venv
 from pathlib import Path
 
-# What the tests look for is English, whatever the language of the system.
-os.environ["LESSONS_LANGUAGE"] = os.environ["LANGUAGE"] = "en"
-
 import lesson  # noqa: F401  starts TensorFlow quietly
 import data
-import language
 import models
 
 import fork_server
@@ -32,11 +28,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-TAKE_MODEL = [
-    name
-    for name in LESSONS
-    if "model=True" in (ROOT / name).read_text(encoding="utf-8")
-]
 # Those that can be started: the others help them. `video_claims` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"
@@ -52,12 +43,12 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
-# Whoever has installed what README.md says first has no JAX. This lesson needs it.
-NEEDS_JAX = "16_other_frameworks.py"
+# They use what is in requirements-other.txt.
+NEEDS_MORE = ["16_other_frameworks.py"]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
-    "chinese.po",
+    "zh",
     "programs",
     "experiments",
     "modelfile",
@@ -73,9 +64,11 @@ TWINS = {
         for path in sorted(ROOT.glob("docs/*.md"))
     },
 }
+# In one language only.
+ALONE = ["CONTRIBUTING.md", "datasets/README.md", "docs/zh/terms.md"]
 TEXTS = {
     name: (ROOT / name).read_text(encoding="utf-8")
-    for name in [*TWINS, *TWINS.values(), "CONTRIBUTING.md", "datasets/README.md"]
+    for name in [*TWINS, *TWINS.values(), *ALONE]
 }
 README = TEXTS["README.md"]
 
@@ -103,7 +96,8 @@ class Folder:
     Its data files are hard links, or all tests together would write two gigabytes.
     """
 
-    datasets = None  # what is linked to: see `copied_datasets`
+    datasets = None  # what is linked to: see `prepared_folder`
+    python = None  # has requirements.txt alone: see `prepared_folder`
 
     def __init__(self, path):
         # On Windows TensorFlow cannot write to such a path; lesson.folder says so.
@@ -172,10 +166,11 @@ class Folder:
         )
 
     def run_forked(self, script, *arguments, **environment):
-        """Do what `run` does, in a process that has imported TensorFlow already."""
+        """Do what `run` does, faster, with what requirements.txt installs, and nothing else."""
         if not fork_server.AVAILABLE:
-            return self.run(script, *arguments, **environment)
+            return self.run(script, *arguments, python=self.python, **environment)
         return fork_server.run(
+            self.python,
             [*self.command(script), *arguments],
             self.working_directory(script),
             self.environment(**environment),
@@ -241,38 +236,6 @@ def numbers(pattern, text):
     ]
 
 
-# What Keras and TensorFlow say, and code: it stays English.
-OTHERS_SAY = [
-    # Lesson 6 runs modelfile, which speaks for itself: test_modelfile_chinese.py.
-    r"(?ms)^datasets/keras2/functional/model\.h5\n.*?3,750\D?$",
-    r"(?m)^[ |]* (error|warns)  .*\n(?:[ |]* {10}.*\n)*",
-    r"(?m)^   > .*$",
-    r"(?m)\b\w+Error: .*$",
-    r"(?m)^   \.\.\.Object /.*$",  # lesson 5
-    r"Could not locate class|my own text",  # lessons 4 and 17
-    r"python -m pip install -r",  # lesson 16
-    r"(?s)一个工作进程停止了：.*?(?=\n   ok)",  # lesson 12
-]
-ENGLISH = re.compile(
-    r"(?<![\w./`'\"=\\-])[A-Za-z]?[a-z']+,?(?: [a-z']+,?)+(?![\w./(=])"
-)
-
-
-def not_in_chinese(printed):
-    """Return the English sentences of our own in what was printed in Chinese.
-
-    That is what the catalogue would translate, and where there are two English words.
-    """
-    # Names of models and of files, in quotes, are no words.
-    printed = re.sub(r"'[\w.]+'", "", printed)
-    for pattern in OTHERS_SAY:
-        printed = re.sub(pattern, "", printed)
-    lines = zip(
-        printed.split("\n"), language.translate_output(printed).split("\n"), strict=True
-    )
-    return [one for one, again in lines if one != again or ENGLISH.search(one)]
-
-
 def pytest_addoption(parser):
     parser.addoption(
         "--renew",
@@ -311,10 +274,11 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def copied_datasets(tmp_path_factory):
+def prepared_folder(tmp_path_factory, bare_python):
     """Copy the data once for a test process; its folders have links to this copy."""
     copy = tmp_path_factory.mktemp("data") / "datasets"
     Folder.datasets = shutil.copytree(ROOT / "datasets", copy)
+    Folder.python = bare_python
 
 
 @pytest.fixture(scope="session")
@@ -367,7 +331,7 @@ def default_run(tmp_path_factory, pytestconfig):
 
     It returns the finished process, with the `folder` that it has written to. Each runs
     once, alone in a copy of the lessons; one that is QUICKER with less, unless transcripts
-    are renewed. Most begin where TensorFlow is imported already, see fork_server.py.
+    are renewed. Most run with what requirements.txt installs, and nothing else.
     """
     finished = {}
 
@@ -375,10 +339,13 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            start = folder.run if script == INSTALLS else folder.run_forked
-            path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
-            finished[script] = start(script, *less, **path)
-            written = script.removesuffix(".py").replace(".", "/")
+            if script.removeprefix("zh/") in NEEDS_MORE:
+                finished[script] = folder.run(script, *less, PYTHONPATH="")
+            elif script == INSTALLS:
+                finished[script] = folder.run(script, *less)
+            else:
+                finished[script] = folder.run_forked(script, *less)
+            written = script.removeprefix("zh/").removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr
         need(index, "the package index, with old versions of Keras, cannot be reached")

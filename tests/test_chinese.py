@@ -1,23 +1,39 @@
 """Each page of README.zh-CN.md and docs/zh is the same as its English twin, but for prose.
 
-What only readers of Chinese need stands there between two marks, and is left out here.
+It names the scripts in zh/, and shows what they print. What only readers of Chinese need
+stands there between two marks, and is left out here.
 """
 
 import re
 from collections import Counter
 
 import pytest
-from conftest import TEXTS, TWINS, code
+from conftest import ROOT, TEXTS, TWINS, code, table_below
 
-FENCED = re.compile(r"^ *```\w*\n(.*?)^ *```", re.M | re.S)
+FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
+COMMENT = re.compile(r'  # .*|""".*"""')
+CELLS = {"是": "yes", "否": "no", "手动": "by hand", "检查点": "checkpoint"}
 BEGIN, END = "<!-- 仅中文版 -->", "<!-- 仅中文版结束 -->"
 MARKED = re.compile(rf"^{BEGIN}\n(.*?)^{END}$", re.M | re.S)
 
 
 def sections(name):
-    """Return the sections of a page, each as (its blocks of code, the rest of it)."""
-    parts = re.split(r"^## ", MARKED.sub("", TEXTS[name]), flags=re.M)
-    return [(FENCED.findall(part), FENCED.sub("", part)) for part in parts]
+    """Return the sections of a page, each as (its blocks of code, the rest of it).
+
+    Without what is translated in a block: comments, and what a script prints.
+    """
+    text = re.sub(r"(?<!docs/)\bzh/", "", MARKED.sub("", TEXTS[name]))
+    return [
+        (
+            [
+                (kind, "" if kind == "text" else COMMENT.sub("", block))
+                for kind, block in FENCED.findall(part)
+            ],
+            # Behind this a table has what resumable.py prints: see below.
+            FENCED.sub("", part).partition("| Not exact: |")[0],
+        )
+        for part in re.split(r"^## ", text, flags=re.M)
+    ]
 
 
 def test_each_readme_links_to_the_other_at_its_top():
@@ -81,14 +97,30 @@ def same_tables(english, chinese):
     )
     for row, their_row in zip(rows, their_rows, strict=True):
         assert [code(cell) for cell in row] == [code(cell) for cell in their_row]
-        for cell, other in zip(row, their_row, strict=True):
-            if cell.strip() in ("yes", "no", "by hand") or cell.strip().isdecimal():
-                assert cell == other
+        for cell, other in zip(
+            map(str.strip, row), map(str.strip, their_row), strict=True
+        ):
+            if cell in CELLS.values() or cell.isdecimal():
+                assert CELLS.get(other, other) == cell
 
 
 def test_the_table_of_what_survives_is_the_same():
     tables = [
-        TEXTS[name].split("| weights |")[1].split("\n\n")[0]
-        for name in ("docs/formats.md", "docs/zh/formats.md")
+        table_below(TEXTS[name], heading)
+        for name, heading in [
+            ("docs/formats.md", "What survives"),
+            ("docs/zh/formats.md", "哪些内容能保留"),
+        ]
     ]
+    tables[1] = [[CELLS.get(cell, cell) for cell in row] for row in tables[1]]
     assert tables[0] == tables[1]
+
+
+def test_each_message_of_the_table_is_one_of_resumable_py_in_chinese():
+    said = (ROOT / "zh" / "resumable.py").read_text(encoding="utf-8")
+    rows = table_below(TEXTS["docs/zh/your-own-model.md"], "“Not exact” 说的是什么")
+    assert len(rows) == 13
+    for message, _ in rows:
+        for text in code(message):
+            for piece in text.split("..."):
+                assert piece.strip() in re.sub(r'"\n *f?"', "", said), text

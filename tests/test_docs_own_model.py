@@ -11,7 +11,7 @@ import resumable
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, code, table_below
+from conftest import ROOT, TEXTS, code, table_below
 
 PAGE = (ROOT / "docs/your-own-model.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,6 +55,8 @@ def test_each_block_runs_twice_and_what_it_calls_exact_is_said_to_be_so(home, ca
 def test_own_training_is_shown_as_it_is():
     program = (ROOT / "programs/own_training.py").read_text(encoding="utf-8")
     assert program in blocks(PAGE)
+    program = (ROOT / "zh/programs/own_training.py").read_text(encoding="utf-8")
+    assert program in TEXTS["docs/zh/your-own-model.md"]
 
 
 def test_each_message_of_the_table_is_one_of_resumable_py():

@@ -34,7 +34,7 @@ def read(path):
 
 @pytest.fixture
 def bring(tmp_path):
-    """Return a function that gives an case's Training and what comes back in a way."""
+    """Return a function that gives a case's Training and what comes back in a way."""
 
     def save_and_load(name, way):
         keras.utils.clear_session()
@@ -52,7 +52,7 @@ def predicts_as_before(loaded, training):
 
 def resumes(loaded, training):
     case = training.case
-    case.go_on(loaded, zoo.tensors(case.x), case.y)
+    case.train_more(loaded, zoo.tensors(case.x), case.y)
     return lesson.largest_difference(loaded.get_weights(), training.resumed) == 0
 
 
@@ -127,7 +127,7 @@ def test_three_lines_notice_each_cell_that_is_silently_wrong(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", silent(zoo.DRIFTS))
-def test_three_lines_cannot_notice_that_training_goes_on_otherwise(name, tmp_path):
+def test_three_lines_cannot_notice_that_continued_training_differs(name, tmp_path):
     training = zoo.train(ZOO[name])
     for way in zoo.SILENT[name][zoo.DRIFTS]:
         assert not notices(training, way, tmp_path), way
@@ -194,7 +194,7 @@ def test_a_stateful_layer_predicts_as_before_with_its_states_or_after_a_reset(
 
 
 @pytest.mark.parametrize("way", [".keras", ".weights.h5"])
-def test_lora_goes_on_with_its_weights_as_a_list_and_stands_still_without(way, bring):
+def test_lora_continues_with_its_weights_as_a_list_and_stands_still_without(way, bring):
     training, loaded = bring("LoRA", way)
     matrices = loaded.layers[0].lora_kernel_a, loaded.layers[0].lora_kernel_b
     zoo_models.compiled(loaded)  # with a new optimizer

@@ -1,7 +1,5 @@
 """Lesson 13: a SavedModel predicts anywhere, and what it does not hold."""
 
-import re
-
 import models
 
 import keras
@@ -16,23 +14,6 @@ def exported(model, folder):
     """Export a model, and return what `tf.saved_model.load` makes of it."""
     model.export(folder / "exported", verbose=False)
     return tf.saved_model.load(folder / "exported")
-
-
-def test_lesson_13_predicts_in_a_process_that_does_not_know_the_class(default_run):
-    text = default_run(SCRIPT).stdout
-    program = re.findall(r"^   > (.+)$", text, re.M)
-    assert "import tensorflow as tf" in program
-    assert not any("models" in line or "keras" in line for line in program)
-    assert text.count("ok     the logits differ by at most") == 2
-    assert "ok     the first test image is a 7" in text
-
-
-def test_lesson_13_shows_what_is_in_the_folder_and_what_is_not(default_run):
-    text = default_run(SCRIPT).stdout
-    for name in ("fingerprint.pb", "saved_model.pb", "variables.index"):
-        assert re.search(rf"^ +{re.escape(name)} +[\d,]+ B$", text, re.M)
-    assert "error  AttributeError: '_UserObject' object has no attribute 'fit'" in text
-    assert "ok     50,890 numbers: the weights only" in text
 
 
 def test_a_saved_model_predicts_the_same_for_each_build(tmp_path, build, mnist):

@@ -79,12 +79,7 @@ def test_the_second_process_started_alone_says_what_to_run_first(folder):
 
 def test_the_packages_are_pinned_and_the_tests_have_them():
     pinned = (ROOT / "requirements-other.txt").read_text()
-    assert re.findall(r"^(\w+)==[\d.]+$", pinned, re.M) == [
-        "jax",
-        "jaxlib",
-        "onnx",
-        "tf2onnx",
-        "onnxruntime",
-    ]
+    for line in pinned.splitlines():
+        assert re.fullmatch(r"#.*|[\w-]+==[\d.]+", line), line
     wanted = (ROOT / "tests" / "requirements.txt").read_text()
     assert "-r ../requirements-other.txt" in wanted

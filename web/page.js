@@ -47,17 +47,13 @@ async function loadModel() {
 
 async function start() {
   if (location.protocol === "file:") {
-    element("status").textContent =
-      "A page opened as a file cannot load a model. Run lesson 15 with --serve, and open the " +
-      "address that it prints.";
+    element("status").textContent = WORDS.file;
     return;
   }
   try {
     await loadScript(LIBRARY[0]).catch(() => loadScript(LIBRARY[1]));
   } catch {
-    element("status").textContent =
-      "TensorFlow.js 4.22.0 cannot be loaded: tf.min.js is not beside this page, and the CDN " +
-      "cannot be reached. Connect to the internet, or put the file there; then reload.";
+    element("status").textContent = WORDS.noLibrary;
     return;
   }
   try {
@@ -65,8 +61,7 @@ async function start() {
     await tf.setBackend("cpu");
     await loadModel();
   } catch (error) {
-    element("status").textContent =
-      `The model cannot be loaded (${error.message}). Run lesson 15 again, with --serve.`;
+    element("status").textContent = WORDS.noModel(error.message);
     return;
   }
   element("status").textContent = "";
@@ -169,8 +164,8 @@ function show() {
   }
   const best = shares.indexOf(Math.max(...shares));
   element("answer").textContent = drawn
-    ? `This is a ${best}, I think (${percent(shares[best])})`
-    : "Draw with mouse or finger";
+    ? WORDS.answer(best, percent(shares[best]))
+    : WORDS.draw;
   [...element("bars").children].forEach((row, i) => {
     row.className = drawn && i === best ? "top" : "";
     row.querySelector(".bar").style.width = `${100 * shares[i]}%`;
@@ -182,7 +177,7 @@ function show() {
 
 const percent = (share) => `${Math.round(100 * share)}%`;
 
-// Teaching: training goes on where Keras stopped, with one image and a new Adam.
+// Teaching: training continues where Keras stopped, with one image and a new Adam.
 
 async function teach(label) {
   const image = tf.tensor2d(digit(), [1, 784]);
@@ -194,9 +189,7 @@ async function teach(label) {
     show();
     await tf.nextFrame();
   }
-  element("taught").textContent =
-    `Trained for ${STEPS} steps on your ${label}: loss ${before} before, ${loss()} after. ` +
-    "One image alone makes a model forget others.";
+  element("taught").textContent = WORDS.taught(STEPS, label, before, loss());
   tf.dispose([image, wanted]);
 }
 
@@ -204,14 +197,12 @@ async function teach(label) {
 async function save() {
   const time = new Date().toISOString().slice(0, 19).replaceAll(":", "-");
   await model.save(`downloads://taught-${time}`);
-  element("taught").textContent =
-    `Saved: two files, taught-${time}. If only one arrived, allow this page to download ` +
-    "several. Lesson 15 loads the .json file into Keras: --taught FILE";
+  element("taught").textContent = WORDS.saved(`taught-${time}`);
 }
 
 async function forget() {
   await loadModel();
-  element("taught").textContent = "This is again the model that Keras trained.";
+  element("taught").textContent = WORDS.forgotten;
 }
 
 // Run one of the three; while it runs, nothing else is started.
@@ -223,7 +214,7 @@ function button(node, action) {
     try {
       await action();
     } catch (error) {
-      element("taught").textContent = `This did not work: ${error.message}`;
+      element("taught").textContent = WORDS.failed(error.message);
     }
     busy = false;
     show();

@@ -8,6 +8,42 @@ twin.addEventListener("click", () => {
   } catch {} // a browser can refuse to remember
 });
 
+// The commands of Linux and macOS, or those of Windows, as a reader wants them.
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+const commands = []; // each a piece of text, as it is on Linux and macOS
+while (walker.nextNode()) {
+  const node = walker.currentNode;
+  if (node.data.includes(".venv/bin/") && node.parentElement.closest("code")) {
+    commands.push([node, node.data]);
+  }
+}
+
+const onWindows = (text) =>
+  text
+    .replaceAll(".venv/bin/", ".venv\\Scripts\\")
+    .replace(/^python3 (-m venv .*)$/gm, 'cmd /c "py $1"');
+
+const system = document.querySelector("button.windows");
+function choose(windows) {
+  system.setAttribute("aria-pressed", windows);
+  for (const [node, text] of commands) node.data = windows ? onWindows(text) : text;
+}
+
+let windows = navigator.userAgent.includes("Windows");
+try {
+  const chosen = localStorage.getItem("windows");
+  if (chosen) windows = chosen === "true";
+} catch {}
+system.hidden = commands.length === 0;
+choose(windows);
+system.addEventListener("click", () => {
+  windows = !windows;
+  choose(windows);
+  try {
+    localStorage.setItem("windows", windows);
+  } catch {}
+});
+
 // The code of a step, without the prose beside it. An empty line goes between two rows,
 // but not where the second is still inside a class or a function.
 function codeOf(box) {

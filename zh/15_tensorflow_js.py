@@ -1,0 +1,61 @@
+"""第 15 课：TensorFlow.js，把同一个模型放进浏览器，再取回来
+
+The video promises that a saved model can move on to TensorFlow.js. Its converter does
+not start beside today's TensorFlow, but its format is simple: `modelfile.tfjs` writes
+and reads it. In the end you can draw a digit, and teach the model in a browser.
+"""
+
+import shutil
+
+import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
+import data
+import models
+from modelfile import tfjs
+
+import keras
+
+args = lesson.arguments(__doc__)
+(x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+page = lesson.folder(__file__) / "web"
+
+lesson.step(1, "训练两个周期（epoch）")
+
+keras.utils.set_random_seed(1)
+model = models.build_and_compile()
+model.fit(x_train, y_train, epochs=2, shuffle=False, verbose=2)
+
+lesson.step(2, "保存成 TensorFlow.js 的格式")
+
+# 存成两个文件：model.json 用 TensorFlow.js 的写法说明有哪些层，weights.bin 里是数值。
+# 它们放在网页旁边，由网页来加载。
+shutil.copytree(lesson.ROOT / "web", page, dirs_exist_ok=True)
+tfjs.save(model, page)
+lesson.show(page)
+
+# 浏览器不认识您的类。所以模型一律写成一层层叠起来的 Dense；不是这种结构的模型会被拒绝：
+dropout_layer = keras.layers.Dropout(0.5, name="dropout")
+dropout_model = keras.Sequential([keras.Input(shape=(784,)), dropout_layer])
+with lesson.expect_error(ValueError, "Layer 'dropout' is a Dropout"):
+    tfjs.save(dropout_model, page)
+
+lesson.step(3, "再用 Keras 加载")
+
+loaded_model = tfjs.load(page / "model.json")
+lesson.check_equal("预测结果相同", loaded_model(x_test), model(x_test))
+
+lesson.step(4, "Continue training with it")
+
+# The files hold no optimizer. So training continues with a new Adam, here as in the
+# page. There you can teach the model with a drawing, and save it: tfjs.load loads that
+# .json file, too. A few steps with one image can cost a model a lot of what it knew.
+# Training with all images brings it back.
+models.compile(loaded_model)
+_, before = loaded_model.evaluate(x_test, y_test, verbose=0)
+loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
+_, after = loaded_model.evaluate(x_test, y_test, verbose=0)
+lesson.note(f"测试图像的准确率：之前 {before:.2%}，之后 {after:.2%}。")
+lesson.check("it has learned more", after > before, enough_data=args.full)
+
+lesson.step(5, "在浏览器里写个数字")
+
+lesson.note("To do so, start: python programs/serve.py")

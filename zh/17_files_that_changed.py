@@ -1,0 +1,79 @@
+"""第 17 课，第二部分：被改动的文件
+
+文件在拷贝、传送或存放时可能损坏，也可能根本不是说好的那一个。有的格式能发现，
+有的发现不了。在文件旁边放一个校验和，对所有格式都管用。
+"""
+
+import hashlib
+import zipfile
+
+import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
+import data
+import models
+
+import keras
+import numpy as np
+
+args = lesson.arguments(__doc__)
+(x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+folder = lesson.folder(__file__)
+
+lesson.step(1, "损坏的 .keras 文件")
+
+keras.utils.set_random_seed(1)
+model = models.build_and_compile()
+model.fit(x_train, y_train, shuffle=False, verbose=2)
+model.save(folder / "mnist.keras")
+model.save_weights(folder / "mnist.weights.h5")
+
+# 在中间附近改动一个字节。
+content = bytearray((folder / "mnist.keras").read_bytes())
+position = len(content) // 2
+content[position] = 255 - content[position]
+(folder / "damaged.keras").write_bytes(content)
+
+# A `.keras` file is a zip archive, with a checksum for each of its parts. `testzip`
+# computes them again, and names a part that is damaged. Check the file before you load
+# it: since Python 3.12, `load_model` notices only some of the damage.
+with zipfile.ZipFile(folder / "damaged.keras") as archive:
+    damaged_part = archive.testzip()
+lesson.check(f"损坏的文件：{damaged_part}", damaged_part == "model.weights.h5")
+with zipfile.ZipFile(folder / "mnist.keras") as archive:
+    damaged_part = archive.testzip()
+lesson.check(f"完好的文件：{damaged_part}", damaged_part is None)
+
+lesson.step(2, "损坏的 .weights.h5 文件")
+
+# A float32 weight takes four bytes; the last one holds its sign and most of its
+# exponent. Byte 100,003 is the last byte of a weight of a pixel near the centre.
+content = bytearray((folder / "mnist.weights.h5").read_bytes())
+content[100_003] = 255 - content[100_003]
+(folder / "damaged.weights.h5").write_bytes(content)
+
+# 这种文件没有校验和。加载时不报错，预测的数字却是错的。
+damaged_model = models.build()
+damaged_model.load_weights(folder / "damaged.weights.h5")
+digits = model.predict(x_test, verbose=0).argmax(axis=1)
+right = np.sum(digits == y_test)
+lesson.note(f"10,000 张测试图像，原来的模型答对 {right:,} 张。")
+digits = damaged_model.predict(x_test, verbose=0).argmax(axis=1)
+damaged_right = np.sum(digits == y_test)
+lesson.check(f"损坏之后答对 {damaged_right:,} 张", damaged_right < right, args.full)
+
+lesson.step(3, "在文件旁边放一个校验和")
+
+# So write a checksum when you save: any change gives a different one.
+checksum = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
+(folder / "mnist.weights.h5.sha256").write_text(checksum)
+lesson.note(f"SHA-256：{checksum}")
+
+# 加载之前先比对。
+found = hashlib.sha256((folder / "damaged.weights.h5").read_bytes()).hexdigest()
+lesson.check("the damaged file has a different one", found != checksum)
+found = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
+lesson.check("完好的文件，校验和相同", found == checksum)
+
+# 与文件一起传来的校验和能发现损坏。要防备有人故意改动文件，校验和就得从别的途径得到，
+# 例如作者的网页。
+
+# 每种格式 40 份损坏的拷贝：python -m experiments.damage

@@ -1,0 +1,90 @@
+"""第 18 课：选择哪种格式
+
+视频里讲了三种保存模型的方法，这些课讲了七种：这里一种接一种地列出来，怎样保存，
+怎样加载，各有什么用处。这里只看预测结果；继续训练需要哪些内容，
+见 docs/zh/formats.md。
+"""
+
+import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
+import data
+import models
+from modelfile import tfjs
+
+import keras
+import numpy as np
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+args = lesson.arguments(__doc__)
+(x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
+folder = lesson.folder(__file__)
+
+keras.utils.set_random_seed(1)
+model = models.build_and_compile()
+model.fit(x_train, y_train, shuffle=False, verbose=2)
+
+# 取十张图像，看训练好的模型怎样回答：每张十个 logits（softmax 之前的输出），
+# 最大的那个就是它认出的数字。每个加载的模型，回答都必须一样。
+x_ten = x_test[:10]
+logits = np.array(model(x_ten))
+
+lesson.step(1, ".keras：整个模型，用来继续训练")
+
+model.save(folder / "mnist.keras")
+loaded_model = keras.models.load_model(folder / "mnist.keras")
+lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+
+lesson.step(2, ".weights.h5：只有权重，模型由程序搭建")
+
+# 先构建优化器，才能加载它的状态：见第 1 课。
+model.save_weights(folder / "mnist.weights.h5")
+loaded_model = models.build_and_compile()
+loaded_model.optimizer.build(loaded_model.trainable_variables)
+loaded_model.load_weights(folder / "mnist.weights.h5")
+lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+
+lesson.step(3, "检查点：用于自己写的训练循环")
+
+# 除了模型，它还能保存别的对象：优化器、计数器、几个模型。
+tf.train.Checkpoint(model=model).write(folder / "checkpoint")
+loaded_model = models.build_and_compile()
+status = tf.train.Checkpoint(model=loaded_model).read(folder / "checkpoint")
+status.assert_existing_objects_matched()  # 不然可能什么也没有加载：见第 5 课
+lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+
+lesson.step(4, ".h5：别的程序要求时才用")
+
+# 不另作处理，就不能用它继续训练：见第 3 课。
+with lesson.expect_warning("This file format is considered legacy"):
+    model.save(folder / "mnist.h5")
+loaded_model = keras.models.load_model(folder / "mnist.h5", compile=False)
+lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+
+lesson.step(5, "SavedModel：没有您的 Python 代码也能预测")
+
+model.export(folder / "exported", verbose=False)
+saved_model = tf.saved_model.load(folder / "exported")
+lesson.check_close("logits 的最大差值", saved_model.serve(x_ten), logits)
+
+lesson.step(6, "LiteRT：在手机上预测")
+
+litert_file = folder / "mnist.tflite"
+model.export(litert_file, format="litert", verbose=False)
+with lesson.quietly():
+    interpreter = Interpreter(model_content=litert_file.read_bytes())
+    interpreter.allocate_tensors()
+predict = interpreter.get_signature_runner()
+outputs = predict(keras_tensor=x_ten)
+lesson.check_close("logits 的最大差值", outputs["output_0"], logits)
+
+lesson.step(7, "TensorFlow.js：在浏览器里预测")
+
+# 两个文件，model.json 和 weights.bin，由 modelfile.tfjs 写出：见第 15 课。
+web_folder = folder / "web"
+web_folder.mkdir(exist_ok=True)
+tfjs.save(model, web_folder)
+loaded_model = tfjs.load(web_folder / "model.json")
+lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+
+# 每种格式能恢复哪些内容：python -m experiments.survival；另外 38 个模型的同样实验：
+# python -m experiments.zoo；文件大小、保存和加载的时间：python -m experiments.cost
