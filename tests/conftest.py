@@ -71,12 +71,6 @@ TEXTS = {
     for name in [*TWINS, *TWINS.values(), *ALONE]
 }
 README = TEXTS["README.md"]
-# The rows of all tables of errors: message, cause, fix, lesson.
-ERRORS = [
-    re.split(r" ?\| ?", line)[1:-1]
-    for line in TEXTS["docs/errors.md"].splitlines()
-    if re.search(r"\| \d+ \|$", line)
-]
 
 
 def table_below(page, heading):
