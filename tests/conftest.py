@@ -52,8 +52,16 @@ QUICKER = {
 # It installs old versions of Keras: it keeps its network, and where the package index cannot
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
-# Whoever has installed what README.md says first has no JAX. This lesson needs it.
-NEEDS_JAX = "16_other_frameworks.py"
+# Whoever has installed what README.md says first has no JAX. These need it, or Orbax, which
+# imports it.
+NEEDS_JAX = [
+    "08_with_orbax.py",
+    "12_two_workers_jax.py",
+    "16_other_frameworks.py",
+    "experiments.cost",
+    "experiments.kills",
+    "experiments.survival",
+]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -382,7 +390,7 @@ def default_run(tmp_path_factory, pytestconfig):
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
             start = folder.run if script == INSTALLS else folder.run_forked
-            path = {"PYTHONPATH": ""} if script == NEEDS_JAX else {}
+            path = {"PYTHONPATH": ""} if script in NEEDS_JAX else {}
             finished[script] = start(script, *less, **path)
             written = script.removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
