@@ -156,6 +156,10 @@ class Folder:
         without_jax = {"PYTHONPATH": str(ROOT / "tests" / "without_jax")}
         return {**keep, **home, **without_jax, "PYTHONUTF8": "1", **changes}
 
+    def packages(self, script):
+        """Return what changes in the environment of a script that needs JAX."""
+        return {"PYTHONPATH": ""} if script in NEEDS_JAX else {}
+
     def command(self, script):
         """Return what stands behind `python` to start a lesson or an experiment."""
         return (
@@ -208,7 +212,7 @@ def start_and_read_until(folder, script, line, *arguments):
     process = subprocess.Popen(
         [sys.executable, *folder.command(script), *arguments],
         cwd=folder.working_directory(script),
-        env=folder.environment(),
+        env=folder.environment(**folder.packages(script)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -390,8 +394,7 @@ def default_run(tmp_path_factory, pytestconfig):
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
             start = folder.run if script == INSTALLS else folder.run_forked
-            path = {"PYTHONPATH": ""} if script in NEEDS_JAX else {}
-            finished[script] = start(script, *less, **path)
+            finished[script] = start(script, *less, **folder.packages(script))
             written = script.removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr
