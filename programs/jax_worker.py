@@ -35,10 +35,8 @@ def join():
     # JAX listens on all network interfaces, if it is not told where.
     address = os.environ["KERAS_DISTRIBUTION_JOB_ADDRESSES"]
     os.environ["JAX_COORDINATOR_BIND_ADDRESS"] = address.split(",")[0]
-    # How processors talk to each other; GPUs and TPUs have ways of their own. Each batch
-    # waits for the one before it: otherwise workers may wait for each other for ever.
+    # How processors talk to each other; GPUs and TPUs have ways of their own.
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
-    jax.config.update("jax_cpu_enable_async_dispatch", False)
     keras.distribution.initialize()
 
 
@@ -87,6 +85,7 @@ def train(folder, samples, workers=1, number=0):
     share = BATCH // workers
     checkpoints = folder.resolve() / "orbax"  # an absolute path, see lesson 8
     keras.utils.set_random_seed(1)
+    # With more than one step, two workers waited for each other for ever.
     model = models.compile(models.functional(), steps_per_execution=1)
     if list(checkpoints.glob("[0-9]")):
         # `load_model` fails with other devices than the checkpoint was saved with. This
@@ -106,7 +105,8 @@ def train(folder, samples, workers=1, number=0):
         callbacks=[saver],
         verbose=2 if number == 0 else 0,
     )
-    # Each worker must do this: they give each other their parts. So each has its own file.
+    # All workers must do this, each into a file of its own. It is an error where a worker
+    # has a part of a layer only, such as with the mesh 1x4: then there is Orbax alone.
     model.save(folder / f"worker-{number}.keras")
 
 
