@@ -14,10 +14,11 @@ LEFT_OUT = [
     r"\b\d+(\.\d+)?m?u?s(/step)?\b",
     r"\b\d+(\.\d+)? s\b",
     r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # cost: the last two columns
+    r"(?<=\d) +[\d.]+ +[\d.]+$",  # cost, the second table
     r"\d+(?= times as long)",  # cost
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
-    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|resumable.py) .*$",
+    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|OrbaxCheckpoint|resumable.py) .*$",
     r"kill -9 \d+",
     r"(?<=Saved at )\S+",  # lesson 7
     r"(?s)   written by .*?\n\n",  # versions: the tests have fewer
