@@ -179,7 +179,7 @@ def check_equal(sentence, array, other):
 def check_close(sentence, array, other):
     """Check that two arrays of float32 are equal but for rounding."""
     difference = float(np.abs(np.subtract(array, other)).max())
-    check(f"{sentence} at most {difference:.1g}", are_close(array, other))
+    check(f"{sentence}: {difference:.1g}", are_close(array, other))
 
 
 def are_close(array, other):
