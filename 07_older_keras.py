@@ -1,8 +1,8 @@
 """Lesson 7: a file for an older Keras
 
-An older Keras may refuse a file: "Unrecognized keyword arguments". One command writes
-another one for it: `python -m modelfile new.keras --for 3.12 --convert old.keras`. Here
-is what it does, by hand; and the weights alone, which every version reads.
+An older Keras may refuse a file: "Unrecognized keyword arguments". A command writes
+one for it: `.venv/bin/python -m modelfile new.keras --for 3.12 --convert old.keras`.
+Here is what it does, by hand; and the weights alone, which every version reads.
 """
 
 import json

@@ -5,6 +5,7 @@ not say which one has written it. And ONNX is a format that many other programs 
 """
 
 import os
+import sys
 from importlib.util import find_spec
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -16,7 +17,7 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = "Install it with: python -m pip install -r requirements-other.txt"
+INSTALL = f"Install it with: {sys.executable} -m pip install -r requirements-other.txt"
 
 lesson.step(1, "Train with TensorFlow, and save")
 

@@ -101,7 +101,9 @@ def lines(prefix, roots, old, has_optimizer):
         *kc.build_lines(),
         *build,
         f"status = tf.train.Checkpoint(model=model).read({quoted(prefix)})",
-        "status.assert_existing_objects_matched()  # or it may load nothing, silently",
+        say(
+            "status.assert_existing_objects_matched()  # or it may load nothing, silently"
+        ),
     ]
 
 

@@ -106,7 +106,8 @@ def say_orbax_model(description, step, path):
         )
         description.code = kc.load_lines(path, own, kc.input_shapes(config))
         description.code = [
-            line.replace(quoted(path), absolute) for line in description.code
+            line.replace(quoted(path), absolute) if quoted(path) in line else line
+            for line in description.code
         ]
         description.code.insert(0, "import os")
         return
@@ -130,7 +131,7 @@ def say_orbax_model(description, step, path):
         "before = model.get_weights()",
         f"model.load_weights({absolute})",
         "same = [(a == b).all() for a, b in zip(before, model.get_weights())]",
-        "assert not all(same)  # or nothing was loaded: the names differ",
+        say("assert not all(same)  # or nothing was loaded: the names differ"),
     ]
 
 

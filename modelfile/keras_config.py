@@ -4,7 +4,6 @@ import importlib.util
 import json
 import math
 import re
-import shlex
 from pathlib import Path
 
 from modelfile.arrays import shape_text
@@ -463,7 +462,7 @@ def data_lines(shapes):
     imports = (
         "import numpy as np; import tensorflow as tf" if texts else "import numpy as np"
     )
-    return [imports, f"x = {value}  # your data"]
+    return [imports, say("x = {}  # your data", value)]
 
 
 def load_lines(path, own, shapes, more="", then=()):
@@ -482,7 +481,9 @@ def load_lines(path, own, shapes, more="", then=()):
     lines = ["import keras", *data[:1], *own_lines(own)]
     arguments = more + (", custom_objects=own" if own else "")
     if "safe_mode" in arguments:
-        lines.append("# Only if you wrote the file yourself: this runs the code in it.")
+        lines.append(
+            say("# Only if you wrote the file yourself: this runs the code in it.")
+        )
     lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
     return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
 
@@ -494,7 +495,7 @@ def own_lines(own):
         return []
     entries = ", ".join(f'"{name}": {name}' for name in own)
     return [
-        f"from {OWN_CODE} import {', '.join(own)}  # your own file",
+        say("from {} import {}  # your own file", OWN_CODE, ", ".join(own)),
         f"own = {{{entries}}}",
     ]
 
@@ -507,9 +508,9 @@ def weights_lines(path, build_optimizer):
     return [*lines, f"model.load_weights({quoted(path)})"]
 
 
-def convert_lines(path):
+def convert_lines():
     """Return a comment for a file that can continue training when it is converted."""
-    return ["# To continue training:", f"# {command(path)} --convert NEW.keras"]
+    return [say("# To continue training: this command again, with --convert NEW.keras")]
 
 
 def say_keras_2(description, path, config):
@@ -551,23 +552,22 @@ def say_keras_2(description, path, config):
     data = data_lines(input_shapes(config))
     lines = ["from modelfile import keras2", *data[:1], *own_lines(own)]
     if own:
-        lines.append("old = {...}  # the same classes for tf_keras")
+        lines.append(say("old = {{...}}  # the same classes for tf_keras"))
     lines.append(f"model = keras2.convert({quoted(path)}{objects})")
     lines += [*data[1:], "predictions = model.predict(x)"] if data else []
     description.code = [
         *lines,
-        "# Or, to have a file of Keras 3:",
-        f"# {command(path)} --convert NEW.keras",
+        say(
+            "# Or, to have a file of Keras 3: this command again, with --convert NEW.keras"
+        ),
     ]
-
-
-def command(path):
-    """Return the shell command that asks about a file."""
-    return f"python -m modelfile {shlex.quote(Path(path).as_posix())}"
 
 
 def build_lines():
     return [
-        f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model",
+        say(
+            "from {} import build_model  # your own: it builds and compiles the model",
+            OWN_CODE,
+        ),
         "model = build_model()",
     ]

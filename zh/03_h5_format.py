@@ -1,7 +1,7 @@
 """第 3 课：H5 文件，以及怎样改用 .keras
 
 视频里的写法是 `model.save("model.h5")`，现在也还能用。从这个文件加载的模型能预测，
-但不另作处理，就不能继续训练。这一课讲怎样处理，再把文件转换成 `.keras`。
+但要先做一些处理，才能继续训练。这一课讲怎样处理，再把文件转换成 `.keras`。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -34,7 +34,7 @@ lesson.show(h5_file)
 
 lesson.step(2, "加载这个文件，试着继续训练")
 
-# 加载 .h5 文件时，要告诉加载器子类化模型是哪个类。视频里提到的 `get_config`
+# 如果是子类化模型，加载 .h5 时要把它的类传给加载器。视频里提到的 `get_config`
 # 和 `from_config` 也与此有关：见第 4 课。
 classes = {"Classifier": models.Classifier}
 with lesson.expect_warning("the compiled metrics have yet to be built"):

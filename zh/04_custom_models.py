@@ -28,10 +28,10 @@ class VideoModel(keras.Model):
         return self.dense2(self.dense1(inputs))
 
 
-lesson.step(1, "存成 .h5 文件时的错误：没有写 from_config")
+lesson.step(1, "常见错误：存成 .h5，却没有写 from_config")
 
 # .h5 文件的加载器只往权重里填数值，不创建权重，所以模型必须已经构建好。
-# 而且不管有没有注册，都要把类告诉它。
+# 而且即使类已注册，也要用 custom_objects 传给它。
 model = VideoModel()
 model(x_test[:1])  # 这样就创建了权重
 with lesson.expect_warning("This file format is considered legacy"):

@@ -1,8 +1,9 @@
 """第 7 课：给旧版 Keras 的文件
 
 旧版本的 Keras 可能拒绝加载文件，报错“Unrecognized keyword arguments”。
-一条命令就能为它另写一个：`python -m modelfile new.keras --for 3.12
---convert old.keras`。这一课亲手做一遍它所做的事，再看每个版本都能读的权重文件。
+一条命令就能为它另写一个：
+`.venv/bin/python -m modelfile new.keras --for 3.12 --convert old.keras`。
+这一课亲手做一遍它所做的事，再看每个版本都能读的权重文件。
 """
 
 import json

@@ -73,7 +73,7 @@ class StopInThirdEpoch(keras.callbacks.Callback):
 
 # BackupAndRestore 保存权重、Adam 的状态和已完成的周期数。不打乱顺序，
 # 两次训练看到的图像顺序就相同，可以互相比较。
-shutil.rmtree(folder / "backup", ignore_errors=True)  # 上一次运行留下的
+shutil.rmtree(folder / "backup", ignore_errors=True)  # 删除上一次运行留下的文件
 keras.utils.set_random_seed(2)
 model = models.build_and_compile(args.model)
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
@@ -83,7 +83,7 @@ with lesson.expect_error(RuntimeError, "在第三个周期中途停止"):
 
 lesson.step(4, "像程序重新启动那样，再训练一次")
 
-# 写法与之前一样：`fit` 会找到已保存的内容，接着训练，结束时再把它删掉。
+# 写法与之前一样：`fit` 会找到已保存的内容，继续训练，结束时再把它删掉。
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
 restored_model = models.build_and_compile(args.model)
 history = restored_model.fit(

@@ -2,7 +2,7 @@
 
 视频里的写法是 `model.save("model/")`，写出的是一个文件夹，即 SavedModel。现在，
 `save` 写的是一个 `.keras` 文件，用来继续训练；要写这样的文件夹，
-用 `model.export("exported")`。这种文件夹用于推理（也译推断），也就是预测。
+用 `model.export("exported")`。这种文件夹用于推理，也就是预测。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息

@@ -5,6 +5,7 @@ Keras 用 TensorFlow、JAX、PyTorch 或 NumPy 来计算，这叫后端（backen
 """
 
 import os
+import sys
 from importlib.util import find_spec
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -16,7 +17,7 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = "安装命令：python -m pip install -r requirements-other.txt"
+INSTALL = f"安装命令：{sys.executable} -m pip install -r requirements-other.txt"
 
 lesson.step(1, "用 TensorFlow 训练，然后保存")
 

@@ -54,7 +54,7 @@ lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
 
 lesson.step(4, ".h5：别的程序要求时才用")
 
-# 不另作处理，就不能用它继续训练：见第 3 课。
+# 要先做一些处理，才能用它继续训练：见第 3 课。
 with lesson.expect_warning("This file format is considered legacy"):
     model.save(folder / "mnist.h5")
 loaded_model = keras.models.load_model(folder / "mnist.h5", compile=False)

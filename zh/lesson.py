@@ -93,7 +93,7 @@ def arguments(doc, model=False, parser=None):
     print(title)
     images = f"{args.samples:,} 张训练图像"
     if model:
-        images = f"{args.model} 模型，{images}"
+        images = f"模型：{args.model}，{images}"
     print(f"TensorFlow {tf.__version__}，Keras {keras.__version__}，{images}")
     return args
 
@@ -118,7 +118,7 @@ def folder(script):
         script：这一课的 `__file__`。
 
     返回：
-        pathlib.Path：脚本旁边的 文件夹 `saved/<name of the script>`。
+        pathlib.Path：项目的 `saved/` 里，与脚本同名的文件夹。
 
     异常：
         SystemExit：那里不能写文件，或者磁盘已满；或者在 Windows 上，
