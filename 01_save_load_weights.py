@@ -1,32 +1,41 @@
 """Lesson 1: save and load weights
 
-The video types `model.save_weights("weights/")` and `model.load_weights("weights/")`.
+The video calls `model.save_weights("weights/")` and `model.load_weights("weights/")`.
 Today the file needs a name that ends in `.weights.h5`. The state of the optimizer is
-in that file, too, and the optimizer must be built before it can be loaded.
+in that file, too; the optimizer must be built before its state can be loaded.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
 import data
-import models
 
 import keras
 import numpy as np
 
-args = lesson.arguments(__doc__, model=True)  # reads --model and --samples
+args = lesson.arguments(__doc__)  # prints the title, and reads --samples
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
-folder = lesson.folder(__file__)
+folder = lesson.folder(__file__)  # saved/01_save_load_weights
+
+
+# The video's model: 784 pixels, 64 units, and ten scores (logits), one for each digit.
+def build():
+    model = keras.Sequential()
+    model.add(keras.Input(shape=(784,)))
+    model.add(keras.layers.Dense(64, activation="relu"))
+    model.add(keras.layers.Dense(10))
+    # `from_logits`: the scores are not probabilities.
+    model.compile(
+        optimizer=keras.optimizers.Adam(),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        steps_per_execution=125,  # batches in one call: faster, with the same result
+    )
+    return model
+
 
 lesson.step(1, "Train for two epochs")
 
 keras.utils.set_random_seed(1)  # the same random numbers in every run
-model = models.build(args.model)
-# `from_logits`: the model returns ten scores (logits), not probabilities.
-model.compile(
-    optimizer=keras.optimizers.Adam(),
-    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=["accuracy"],
-    steps_per_execution=125,  # batches in one call: faster, with the same result
-)
+model = build()
 
 # Without shuffling, every run sees the same images in the same order. So two runs can
 # be compared.
@@ -41,7 +50,7 @@ with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
     model.save_weights("weights/")
 
 # As today's Keras wants it. The file holds arrays, layer by layer, and nothing about
-# what a layer computes: whoever loads it must build the model first.
+# what a layer computes: build the model first, then load.
 weights_file = folder / "mnist.weights.h5"
 model.save_weights(weights_file)
 lesson.show(weights_file)
@@ -49,8 +58,7 @@ lesson.show(weights_file)
 lesson.step(3, "Load them into a fresh model")
 
 # A fresh model starts from random numbers: it can only guess, one of ten digits.
-# `models.build_and_compile` builds it and compiles it as in step 1.
-loaded_model = models.build_and_compile(args.model)
+loaded_model = build()
 digits = np.argmax(loaded_model(x_test), axis=1)  # those with the highest score
 right = np.mean(digits == y_test)
 lesson.check(f"a fresh model guesses: {right:.1%} right", right < 0.25)
@@ -74,9 +82,9 @@ loaded_steps = int(loaded_model.optimizer.iterations)
 steps = int(model.optimizer.iterations)
 lesson.check(f"Adam has counted {loaded_steps:,} batches", loaded_steps == steps)
 
-lesson.step(5, "Go on training")
+lesson.step(5, "Continue training")
 
-# The video's own proof: accuracy goes on from where it was. Two epochs are done, so
+# The video's own proof: accuracy continues from where it was. Two epochs are done, so
 # the next one is number 3.
 history = loaded_model.fit(
     x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2

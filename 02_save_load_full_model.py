@@ -1,7 +1,7 @@
 """Lesson 2: save and load the whole model
 
-The video types `model.save("model/")`. Today that is one file, whose name ends in
-`.keras`. Another program can load it and go on training, without the code that has
+The video calls `model.save("model/")`. Today that is one file, whose name ends in
+`.keras`. Another program can load it and continue training, without the code that
 built the model: programs/resume.py is that program.
 """
 
@@ -10,19 +10,22 @@ import zipfile
 
 import lesson  # first: it starts TensorFlow without its messages
 import data
-import models
 
 import keras
 import numpy as np
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
 lesson.step(1, "Train for two epochs")
 
 keras.utils.set_random_seed(1)
-model = models.build(args.model)
+model = keras.Sequential()
+model.add(keras.Input(shape=(784,)))
+model.add(keras.layers.Dense(64, activation="relu"))
+model.add(keras.layers.Dense(10))
+
 model.compile(
     optimizer=keras.optimizers.Adam(),
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -58,11 +61,11 @@ lesson.check(f"the optimizer: {optimizer}", optimizer == "Adam")
 lesson.note("Not in the file: the random numbers of Dropout, the order of the data,")
 lesson.note("and what callbacks remember. Lesson 9 is about them.")
 
-lesson.step(4, "Go on training in a new process")
+lesson.step(4, "Continue training in a new process")
 
 # The new process must predict what this one predicts.
 np.save(folder / "predictions.npy", model.predict(x_test, verbose=0))
-lesson.run("programs/resume.py", f"--model={args.model}", f"--samples={args.samples}")
+lesson.run("programs/resume.py", f"--samples={args.samples}")
 
 # It has trained with 200 batches of 32 images. So does the model here, which was never
 # interrupted.
@@ -77,8 +80,8 @@ lesson.check_same_weights(
 
 lesson.step(5, "Without Adam's state")
 
-# To compile again makes a new optimizer, which has forgotten its running means of the
-# gradients. It still learns, but on another path.
+# Compiling again creates a new optimizer, without the running means of the gradients.
+# It still learns, but on another path.
 fresh_adam_model = keras.models.load_model(model_file)
 fresh_adam_model.compile(
     optimizer=keras.optimizers.Adam(),

@@ -1,8 +1,8 @@
 """Lesson 4: custom classes
 
-A file has the *name* of a class of one's own and what `get_config` returns, not its
-Python code. So it is with a layer, a loss and a metric. The video's own class is a
-whole model: 04_custom_models.py.
+A file has the *name* of your own class and what `get_config` returns, not its Python
+code. The same goes for a layer, a loss and a metric. The video's own class is a whole
+model: 04_custom_models.py.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -91,9 +91,9 @@ with lesson.expect_error(TypeError, "Could not locate"):
 loaded_model = keras.models.load_model(folder / "loss.keras", compile=False)
 lesson.check_equal("compile=False: it predicts", loaded_model(x_test), model(x_test))
 
-# To go on training, it needs both, and Adam's state:
+# To continue training, it needs both, and Adam's state:
 classes = {"capped_loss": capped_loss, "Certainty": Certainty}
 loaded_model = keras.models.load_model(folder / "loss.keras", custom_objects=classes)
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.fit(x_train, y_train, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit is different", loaded_model, model)
+lesson.check_same_weights("not one bit differs", loaded_model, model)

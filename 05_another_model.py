@@ -2,7 +2,7 @@
 
 "You must load into the model that you saved from", says the video. Between its three
 ways to build the same classifier, a `.weights.h5` file is less strict than that. A
-checkpoint is stricter: it loads nothing, and does not say so unless it is asked.
+checkpoint is stricter: it loads nothing, and says so only if you check.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -59,7 +59,7 @@ weights_before = fresh_model.get_weights()[0]
 status = tf.train.Checkpoint(model=fresh_model).read(folder / "checkpoint")
 lesson.check_equal("nothing was loaded", fresh_model.get_weights()[0], weights_before)
 
-# So always ask:
+# So always check:
 with lesson.expect_error(AssertionError, "not bound to checkpointed values"):
     status.assert_existing_objects_matched()
 
@@ -85,4 +85,4 @@ predictions = fresh_model.predict(x_test[:10], verbose=0)
 with lesson.expect_error(AssertionError, "Not equal to tolerance"):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=bound)
 
-# Nine pairs: python -m experiments.pairs. 38 models, 8 ways: python -m experiments.zoo
+# Nine pairs: python -m experiments.pairs. 42 models, 9 ways: python -m experiments.zoo

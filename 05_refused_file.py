@@ -63,7 +63,7 @@ with contextlib.redirect_stdout(io.StringIO()):
     status = editor.compare(model)["status"]
 lesson.check(f"the comparison says: {status}", status == "success")
 
-lesson.step(4, "Load it, and go on training")
+lesson.step(4, "Load it, and continue training")
 
 model.load_weights(moved_file)
 lesson.check_same_weights("the weights are there", model, subclassed_model)
@@ -71,6 +71,6 @@ lesson.check_same_weights("the weights are there", model, subclassed_model)
 # Adam's state was in the file, too.
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 subclassed_model.fit(x_train, y_train, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit is different", model, subclassed_model)
+lesson.check_same_weights("not one bit differs", model, subclassed_model)
 
 # Which kinds of model are refused: python -m experiments.pairs

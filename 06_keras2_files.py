@@ -4,10 +4,6 @@ If you followed the video in 2020, you have an `.h5` file or a folder that today
 refuses. One command converts it. Then this lesson does by hand what the command does.
 """
 
-import os
-import subprocess
-import sys
-
 import lesson  # first: it starts TensorFlow without its messages
 import data
 
@@ -32,9 +28,8 @@ lesson.step(2, "One command")
 # It compares both models before it writes, and it never overwrites a file.
 new_file = folder / "model.keras"
 new_file.unlink(missing_ok=True)
-names = [os.path.relpath(path, lesson.ROOT) for path in (old_file, new_file)]
-command = [sys.executable, "-m", "modelfile", names[0], "--convert", names[1]]
-subprocess.run(command, cwd=lesson.ROOT, check=True)
+old, new = old_file.relative_to(lesson.ROOT), new_file.relative_to(lesson.ROOT)
+lesson.run("-m", "modelfile", old, "--convert", new, directory=lesson.ROOT)
 print()
 
 model = keras.models.load_model(new_file)

@@ -47,7 +47,6 @@ class ShuffledBatches(keras.utils.PyDataset):
         return x_train[chosen], y_train[chosen]
 
 
-# Dropout's state counts how often it has drawn random numbers.
 class SaveAfterTwoEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:  # Keras counts from 0
@@ -58,29 +57,30 @@ class SaveAfterTwoEpochs(keras.callbacks.Callback):
 
 callbacks = [plateau, SaveAfterTwoEpochs()]
 batches = ShuffledBatches(first_epoch=0)
-model.fit(batches, epochs=4, shuffle=False, callbacks=callbacks, verbose=2)
+history = model.fit(batches, epochs=4, shuffle=False, callbacks=callbacks, verbose=2)
 
 lesson.step(2, "Epochs 3 and 4 again, from the .keras file alone")
 
 last_two = {"initial_epoch": 2, "epochs": 4, "verbose": 2}
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
-lesson.check_other_weights("another training", resumed_model, model)
+lesson.check_other_weights("with other random numbers", resumed_model, model)
 
 lesson.step(3, "With Dropout's state")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
-lesson.check_other_weights("still another", resumed_model, model)
+lesson.check_other_weights("in another order of the data", resumed_model, model)
 
 lesson.step(4, "And with the order of the data")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
-resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **last_two)
-lesson.check_other_weights("still another", resumed_model, model)
+again = resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **last_two)
+lesson.check("epoch 3 is equal", again.history["loss"][0] == history.history["loss"][2])
+lesson.check_other_weights("epoch 4: another learning rate", resumed_model, model)
 
 lesson.step(5, "And with what the callback remembers")
 
@@ -95,6 +95,6 @@ resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
 resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **last_two)
-lesson.check_same_weights("not one bit is different", resumed_model, model)
+lesson.check_same_weights("not one bit differs", resumed_model, model)
 
 # resumable.py does all of this for your training: see programs/own_training.py.

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), _ = data.load_mnist(args.samples)
 # 200 batches of 32 images, each of them full: half a batch for each device. (`resize`
 # takes the first 6,400 images, and repeats them if there are fewer.)
@@ -43,7 +43,7 @@ lesson.step(2, "Train on both, and save")
 strategy = tf.distribute.MirroredStrategy(devices)
 with strategy.scope():
     keras.utils.set_random_seed(1)
-    model = models.build(args.model)
+    model = models.build()
     # `steps_per_execution`, as in lesson 1, is left out: with more than one step, `fit`
     # is an InvalidArgumentError under this strategy.
     model.compile(
@@ -55,7 +55,7 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 mirrored_file = folder / "mirrored.keras"
 model.save(mirrored_file)
 
-lesson.step(3, "Load on one device, and on both, and go on training")
+lesson.step(3, "Load on one device, and on both, and continue training")
 
 # The file does not know of the strategy. Without a scope it loads for one device.
 one_device_model = keras.models.load_model(mirrored_file)
@@ -66,7 +66,7 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 one_device_model.fit(x_train, y_train, shuffle=False, verbose=2)
 both_devices_model.fit(x_train, y_train, shuffle=False, verbose=2)
 steps = one_device_model.optimizer.iterations.numpy()
-lesson.check(f"Adam went on counting batches: {steps}", steps == 400)
+lesson.check(f"Adam continued counting batches: {steps}", steps == 400)
 
 # One device adds the same numbers up in another order, and rounds differently. (With
 # BatchNormalization they differ more: each device sees its part of a batch only.)
@@ -84,7 +84,7 @@ model.save_weights(folder / "mnist.weights.json", max_shard_size=0.0003)
 for path in sorted(folder.glob("mnist*")):
     lesson.note(f"{path.name}: {path.stat().st_size:,} B")
 
-loaded_model = models.build_and_compile(args.model)
+loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.json")
 lesson.check_same_weights("loaded from all files", loaded_model, model)

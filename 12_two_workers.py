@@ -1,8 +1,9 @@
 """Lesson 12: two workers
 
 Two processes train one model together, as on two computers: each has a copy of it, and
-takes half of each batch. What a worker does is in programs/worker.py; this lesson
-starts two. Who writes the file? Who can load it? What happens when a worker dies?
+takes half of each batch. In Keras 3 `fit` does not work with this strategy of
+TensorFlow: programs/worker.py has a loop in its place, and this lesson starts two of
+them. (With JAX `fit` works: 12_two_workers_jax.py.)
 """
 
 import json
@@ -66,7 +67,7 @@ lesson.check(sentence, difference < 0.001, enough_data=args.full)
 
 lesson.step(3, "A worker dies")
 
-# No worker can go on without the others: the one that is left gets an error.
+# No worker can continue without the others: the one that is left gets an error.
 place = folder / "killed"
 chief = start_worker(0, place)
 other = start_worker(1, place)
@@ -82,7 +83,7 @@ lesson.check(f"the chief failed, too, {seconds:.1f} s later", status != 0)
 
 lesson.step(4, "Start both again")
 
-# They go on from the chief's checkpoint.
+# They continue from the chief's checkpoint.
 checkpoint_model = keras.models.load_model(place / "checkpoint.keras")
 batches = checkpoint_model.optimizer.iterations.numpy()
 lesson.note(f"The checkpoint is from batch {batches} of 600.")

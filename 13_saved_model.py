@@ -1,8 +1,8 @@
 """Lesson 13: a SavedModel, to predict without your program
 
-The video types `model.save("model/")`. That wrote a folder, a SavedModel. Today `save`
-writes one `.keras` file, to go on training, and `model.export("exported")` writes the
-folder. It is for inference, which means: to predict.
+The video calls `model.save("model/")`. That wrote a folder, a SavedModel. Today `save`
+writes one `.keras` file, to continue training, and `model.export("exported")` writes
+the folder. It is for inference, which means: to predict.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -42,22 +42,11 @@ lesson.note("variables/: the weights, each of them twice: issue 23553 of Keras."
 lesson.note("assets/: files that the model needs; this one needs none.")
 lesson.note("fingerprint.pb: numbers that tell this SavedModel from others.")
 
-lesson.step(3, "Load it and predict")
+lesson.step(3, "Predict in a new Python process, without the class")
 
 # `serve` is the endpoint: the function of the SavedModel that is there to be called.
-# It takes an array of the shape that the model was trained with.
-loaded = tf.saved_model.load(exported_folder)
-logits = loaded.serve(x_test)  # ten numbers an image: the largest is the answer
-
-lesson.check_close("the logits differ by", logits, model(x_test))
-
-# Keep what is loaded in a variable, as above. In one line it is deleted too early:
-with lesson.expect_error(AssertionError, "variables which have been deleted"):
-    tf.saved_model.load(exported_folder).serve(x_test)
-
-lesson.step(4, "Predict in a new Python process, without the class")
-
-# The process does not import `models`.
+# It takes an array of the shape that the model was trained with, and returns ten logits
+# an image: the largest is the answer. The process does not import `models`.
 np.save(folder / "images.npy", x_test)
 
 program = """
@@ -69,10 +58,14 @@ program = """
 """
 lesson.run("-c", program, directory=folder)
 
-logits_there = np.load(folder / "logits.npy")
-lesson.check_close("the logits differ by", logits_there, model(x_test))
+logits = np.load(folder / "logits.npy")
+lesson.check_close("the logits differ by", logits, model(x_test))
 
-lesson.step(5, "Use it as a layer of a Keras model")
+# Keep what is loaded in a variable, as above. In one line it is deleted too early:
+with lesson.expect_error(AssertionError, "variables which have been deleted"):
+    tf.saved_model.load(exported_folder).serve(x_test)
+
+lesson.step(4, "Use it as a layer of a Keras model")
 
 # Here `Softmax` comes after it, and turns the logits into probabilities.
 saved_layer = keras.layers.TFSMLayer(exported_folder, call_endpoint="serve")
@@ -82,16 +75,17 @@ digit_model = keras.Sequential(
 probabilities = digit_model.predict(x_test[:1], verbose=0)[0]
 digit = probabilities.argmax()
 share = probabilities[digit]
-same = digit == logits[0].numpy().argmax()
+same = digit == logits[0].argmax()
 lesson.check(f"the first test image is a {digit}, {share:.0%} sure", same)
 
-lesson.step(6, "What is not in it")
+lesson.step(5, "What is not in it")
 
-# It has no `fit`. Its weights can be trained inside another model, as that of step 5,
+# It has no `fit`. Its weights can be trained inside another model, as that of step 4,
 # but Dropout and BatchNormalization stay in inference mode.
+loaded = tf.saved_model.load(exported_folder)
 with lesson.expect_error(AttributeError, "no attribute 'fit'"):
     loaded.fit(x_train, y_train)
 
-# It has no optimizer state. To go on training, save a `.keras` file: lesson 2.
+# It has no optimizer state. To continue training, save a `.keras` file: lesson 2.
 numbers = sum(variable.numpy().size for variable in loaded.variables)
 lesson.check(f"{numbers:,} numbers: the weights only", numbers == model.count_params())

@@ -14,14 +14,14 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
 lesson.step(1, "Train for one epoch")
 
 keras.utils.set_random_seed(1)
-model = models.build_and_compile(args.model)
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 # Logits are the ten numbers that the model computes for an image: the largest is its
@@ -38,37 +38,30 @@ litert_file = folder / "mnist.tflite"
 model.export(litert_file, format="litert", verbose=False)
 lesson.show(litert_file)
 
-lesson.step(3, "Run it with one image, as a phone would")
+lesson.step(3, "Run it")
+
+
+# The interpreter numbers its arrays: `index` is the number of an input or an output.
+def predict(file, images):
+    """Return the logits that a LiteRT file computes, float32 (n, 10)."""
+    interpreter = Interpreter(model_content=file.read_bytes())
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, images.shape)  # in the file it is one image
+    with lesson.quietly():  # LiteRT writes a line about the processor
+        interpreter.allocate_tensors()
+    interpreter.set_tensor(index, images)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+litert_logits = predict(litert_file, x_test)
+lesson.check_close("the logits differ by", litert_logits, logits)
 
 # Try this with the file of your own model before you rely on it. Some can be exported,
 # but the interpreter refuses them: LSTM and GRU (without `unroll=True`), mixed
 # precision, IntegerLookup, TextVectorization.
-with lesson.quietly():  # LiteRT writes a line about the processor
-    interpreter = Interpreter(model_content=litert_file.read_bytes())
-    interpreter.allocate_tensors()
 
-# The interpreter numbers its arrays. These two are the input and the output.
-input_index = interpreter.get_input_details()[0]["index"]
-output_index = interpreter.get_output_details()[0]["index"]
-
-interpreter.set_tensor(input_index, x_test[:1])
-interpreter.invoke()
-digit = interpreter.get_tensor(output_index).argmax()
-same = digit == logits[0].argmax()
-lesson.check(f"the first test image is a {digit}, as Keras says, too", same)
-
-lesson.step(4, "Run it with all test images")
-
-# For many images at once, the input has to be made larger.
-interpreter.resize_tensor_input(input_index, x_test.shape)
-interpreter.allocate_tensors()
-interpreter.set_tensor(input_index, x_test)
-interpreter.invoke()
-litert_logits = interpreter.get_tensor(output_index)
-
-lesson.check_close("the logits differ by", litert_logits, logits)
-
-lesson.step(5, "A smaller file")
+lesson.step(4, "A smaller file")
 
 # Quantization stores large arrays of weights as whole numbers of 8 bits, with a scale.
 # The rest stays float32. How much smaller the file gets depends on the layers.
@@ -79,18 +72,8 @@ lesson.show(small_file)
 size = small_file.stat().st_size / litert_file.stat().st_size
 lesson.check(f"it has {size:.0%} of the size", size < 0.3)
 
-# Run it as above. The logits are not the same any more, and most answers are.
-interpreter = Interpreter(model_content=small_file.read_bytes())
-interpreter.allocate_tensors()
-input_index = interpreter.get_input_details()[0]["index"]
-output_index = interpreter.get_output_details()[0]["index"]
-
-interpreter.resize_tensor_input(input_index, x_test.shape)
-interpreter.allocate_tensors()
-interpreter.set_tensor(input_index, x_test)
-interpreter.invoke()
-small_logits = interpreter.get_tensor(output_index)
-
+# The logits are not the same any more, and most answers are.
+small_logits = predict(small_file, x_test)
 difference = np.abs(small_logits - logits).max()
 lesson.note(f"Logits differ by up to {difference:.1g}.")
 small_accuracy = np.mean(small_logits.argmax(axis=1) == y_test)

@@ -1,7 +1,8 @@
 """Lesson 16: other frameworks
 
-Keras computes with TensorFlow, JAX, PyTorch or NumPy: its backend. A `.keras` file does
-not say which one has written it. And ONNX is a format that many other programs run.
+Keras computes with TensorFlow, JAX, PyTorch, OpenVINO or NumPy: its backend. A `.keras`
+file is the same for all, but for one detail of PyTorch. PyTorch without Keras takes the
+weights alone, and many other programs run ONNX files.
 """
 
 import os
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 
 import lesson  # first: it starts TensorFlow without its messages
 import data
+import models
 
 import keras
 import numpy as np
@@ -19,78 +21,81 @@ args = lesson.arguments(__doc__)
 folder = lesson.folder(__file__)
 INSTALL = f"Install it with: {sys.executable} -m pip install -r requirements-other.txt"
 
+
+def installed(package):
+    if find_spec(package) is None:
+        lesson.note(f"{package} is not installed: this step is left out. {INSTALL}")
+    return find_spec(package)
+
+
 lesson.step(1, "Train with TensorFlow, and save")
 
 keras.utils.set_random_seed(1)
-model = keras.Sequential()
-model.add(keras.Input(shape=(784,)))
-model.add(keras.layers.Dense(64, activation="relu"))
-model.add(keras.layers.Dense(10))
-
-model.compile(
-    optimizer=keras.optimizers.Adam(),
-    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=["accuracy"],
-)
+model = models.build()
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save(folder / "mnist.keras")
 
-# 100 batches of 32 images, for another program, and what the model predicts of them.
-x_few = x_train[:3200]
-y_few = y_train[:3200]
-predictions = model.predict(x_few, verbose=0)
-np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=predictions)
+# 100 batches of 32 images, for other programs, and what the model predicts of them.
+x_few, y_few = x_train[:3200], y_train[:3200]
+logits = model.predict(x_few, verbose=0)
+np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=logits)
 
-lesson.step(2, "NumPy predicts")
+lesson.step(2, "PyTorch, without Keras")
 
-# Keras looks at the environment variable KERAS_BACKEND when it starts. So it takes a
-# new process, and a program that does not import TensorFlow. Keras on NumPy borrows a
-# few functions of JAX.
-if find_spec("jax") is None:
-    lesson.note(f"JAX is not installed: this step is left out. {INSTALL}")
-else:
-    os.environ["KERAS_BACKEND"] = "numpy"
+# A safetensors file holds named arrays and no program. A kernel of Keras, transposed,
+# is a `weight` of PyTorch. Without `ascontiguousarray` the file is wrong, silently.
+if installed("torch") and installed("safetensors"):
+    from safetensors.numpy import save_file
+
+    weights = {}
+    for layer in model.layers:  # named "hidden" and "logits"
+        kernel, bias = layer.get_weights()
+        weights[f"{layer.name}.weight"] = np.ascontiguousarray(kernel.T)
+        weights[f"{layer.name}.bias"] = bias
+    save_file(weights, folder / "mnist.safetensors")
+    lesson.run("programs/in_pytorch.py")
+
+lesson.step(3, "Keras on another backend")
+
+# Keras reads the environment variable KERAS_BACKEND when it starts: in a new process.
+# On NumPy and OpenVINO it has no `fit`. On the others it continues training, as here:
+model.fit(x_few, y_few, shuffle=False, verbose=2)
+
+
+def run_keras_on(backend):
+    os.environ["KERAS_BACKEND"] = backend
     with lesson.quietly():
         lesson.run("programs/other_backend.py")
 
-lesson.step(3, "JAX predicts, and goes on training")
 
-if find_spec("jax") is None:
-    lesson.note(f"JAX is not installed: this step is left out. {INSTALL}")
-else:
-    os.environ["KERAS_BACKEND"] = "jax"
-    with lesson.quietly():
-        lesson.run("programs/other_backend.py")
-
-    # Back in TensorFlow: the loaded model has Adam's state, and has trained on the same
-    # path as this model. JAX rounds differently, and training makes more of that.
-    jax_model = keras.models.load_model(folder / "jax.keras")
-    model.fit(x_few, y_few, shuffle=False, verbose=2)
-    kernel = model.get_weights()[0]
-    difference = np.abs(jax_model.get_weights()[0] - kernel).max()
+def compare(other_model):
+    difference = np.abs(other_model.get_weights()[0] - model.get_weights()[0]).max()
     lesson.check(f"weights differ by at most {difference:.1g}", difference < 1e-4)
-    jax_steps = int(jax_model.optimizer.iterations)
-    steps = int(model.optimizer.iterations)
-    lesson.check(f"Adam has made {jax_steps:,} steps", jax_steps == steps)
+    other_model.fit(x_few, y_few, shuffle=False, verbose=2)  # it continues here
 
-    # And it goes on training here.
-    jax_model.fit(x_few, y_few, shuffle=False, verbose=2)
+
+if installed("jax"):
+    run_keras_on("numpy")  # Keras on NumPy borrows a few functions of JAX
+    run_keras_on("jax")
+    compare(keras.models.load_model(folder / "jax.keras"))
+if installed("torch"):
+    # On PyTorch, Keras has optimizers of its own: elsewhere its `.keras` file does not
+    # load, or not train. So take the weights, with Adam's state.
+    run_keras_on("torch")
+    other_model = keras.models.load_model(folder / "mnist.keras")
+    other_model.load_weights(folder / "torch.weights.h5")
+    compare(other_model)
 
 lesson.step(4, "ONNX")
 
-missing = [name for name in ("onnx", "tf2onnx", "onnxruntime") if not find_spec(name)]
-if missing:
-    lesson.note(f"{missing[0]} is not installed: this step is left out. {INSTALL}")
-else:
-    with lesson.quietly():
-        model.export(folder / "mnist.onnx", format="onnx", verbose=False)
-    lesson.show(folder / "mnist.onnx")
-
-    # ONNX Runtime is a program of its own, for many languages and devices.
+# OpenVINO has a format, too: model.export("mnist.xml", format="openvino").
+if installed("onnx") and installed("tf2onnx") and installed("onnxruntime"):
     import onnxruntime
 
+    with lesson.quietly():
+        model.export(folder / "mnist.onnx", format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(folder / "mnist.onnx")
-    name = session.get_inputs()[0].name
-    (logits,) = session.run(None, {name: x_test})
-    predictions = model.predict(x_test, verbose=0)
-    lesson.check_close("logits, the model's outputs, differ by", logits, predictions)
+    (found,) = session.run(None, {session.get_inputs()[0].name: x_test})
+    lesson.check_close("logits differ by", found, model.predict(x_test, verbose=0))

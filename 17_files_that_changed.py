@@ -33,8 +33,8 @@ content[position] = 255 - content[position]
 (folder / "damaged.keras").write_bytes(content)
 
 # A `.keras` file is a zip archive, with a checksum for each of its parts. `testzip`
-# computes them again, and names a part that is damaged. Ask it before you load: since
-# Python 3.12, `load_model` notices only some of the damage.
+# computes them again, and names a part that is damaged. Check the file before you load
+# it: since Python 3.12, `load_model` notices only some of the damage.
 with zipfile.ZipFile(folder / "damaged.keras") as archive:
     damaged_part = archive.testzip()
 lesson.check(f"the damaged file: {damaged_part}", damaged_part == "model.weights.h5")
@@ -44,8 +44,8 @@ lesson.check(f"the good file: {damaged_part}", damaged_part is None)
 
 lesson.step(2, "A damaged .weights.h5 file")
 
-# Each weight is four bytes, and the last of the four says how large it is. Byte 100,003
-# is such a one, of a weight of a pixel in the middle of the image.
+# A float32 weight takes four bytes; the last one holds its sign and most of its
+# exponent. Byte 100,003 is the last byte of a weight of a pixel near the centre.
 content = bytearray((folder / "mnist.weights.h5").read_bytes())
 content[100_003] = 255 - content[100_003]
 (folder / "damaged.weights.h5").write_bytes(content)
@@ -62,14 +62,14 @@ lesson.check(f"the damaged one: {damaged_right:,}", damaged_right < right, args.
 
 lesson.step(3, "A checksum beside the file")
 
-# So write a checksum when you save: any other content has another one.
+# So write a checksum when you save: any change gives a different one.
 checksum = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
 (folder / "mnist.weights.h5.sha256").write_text(checksum)
 lesson.note(f"SHA-256: {checksum}")
 
 # And compare before you load.
 found = hashlib.sha256((folder / "damaged.weights.h5").read_bytes()).hexdigest()
-lesson.check("the damaged file has another one", found != checksum)
+lesson.check("the damaged file has a different one", found != checksum)
 found = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
 lesson.check("the good file has this one", found == checksum)
 

@@ -1,8 +1,7 @@
 """Lesson 18: which format to choose
 
-The video shows three ways to save a model. These lessons show seven: here they are, one
-under the other, how to save and how to load, and what each is good for. Here each is
-asked for its predictions; what training needs is in docs/formats.md.
+The video shows three ways to save a model. Here are seven, one under the other: how to
+save, how to load, and whether it predicts as before. At the end is a table of them.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -23,12 +22,11 @@ keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
-# Ten images, and what the trained model says of them: ten logits each. (The greatest
-# logit is the digit.) Each loaded model has to say the same.
+# Ten images, and what the trained model predicts for them: ten logits each.
 x_ten = x_test[:10]
 logits = np.array(model(x_ten))
 
-lesson.step(1, ".keras: the whole model, to go on training")
+lesson.step(1, ".keras: the whole model, to continue training")
 
 model.save(folder / "mnist.keras")
 loaded_model = keras.models.load_model(folder / "mnist.keras")
@@ -54,7 +52,7 @@ lesson.check_close("the logits differ by", loaded_model(x_ten), logits)
 
 lesson.step(4, ".h5: where another program asks for it")
 
-# Training does not go on from it without help: lesson 3.
+# To continue training, it needs help: lesson 3.
 with lesson.expect_warning("This file format is considered legacy"):
     model.save(folder / "mnist.h5")
 loaded_model = keras.models.load_model(folder / "mnist.h5", compile=False)
@@ -73,19 +71,30 @@ model.export(litert_file, format="litert", verbose=False)
 with lesson.quietly():
     interpreter = Interpreter(model_content=litert_file.read_bytes())
     interpreter.allocate_tensors()
-predict = interpreter.get_signature_runner()
-outputs = predict(keras_tensor=x_ten)
+outputs = interpreter.get_signature_runner()(keras_tensor=x_ten)
 lesson.check_close("the logits differ by", outputs["output_0"], logits)
 
 lesson.step(7, "TensorFlow.js: to predict in a browser")
 
 # Two files, model.json and weights.bin, written by modelfile.tfjs: lesson 15.
-web_folder = folder / "web"
-web_folder.mkdir(exist_ok=True)
-tfjs.save(model, web_folder)
-loaded_model = tfjs.load(web_folder / "model.json")
+(folder / "web").mkdir(exist_ok=True)
+tfjs.save(model, folder / "web")
+loaded_model = tfjs.load(folder / "web" / "model.json")
 lesson.check_close("the logits differ by", loaded_model(x_ten), logits)
 
-# What each of them brings back:  python -m experiments.survival
-# The same for 38 other models:   python -m experiments.zoo
-# Size, and time to save and load: python -m experiments.cost
+lesson.step(8, "Which one when")
+
+# A file may contain a program, which runs on your computer: lesson 17. ONNX and
+# safetensors: lesson 16. What each format brings back: docs/formats.md.
+print("   format         for                     program   read by")
+print("   .keras         continuing training     refused   Keras 3, on any backend")
+print("   .weights.h5    your program's weights  no        Keras 3")
+print("   checkpoint     your own training loop  no        TensorFlow")
+print("   .h5            older programs          refused   Keras 3")
+
+# For other programs:
+print("   SavedModel     servers                 yes       TensorFlow")
+print("   LiteRT         phones                  no        LiteRT")
+print("   TensorFlow.js  browsers                no        TensorFlow.js")
+print("   ONNX           other programs          no        ONNX Runtime, OpenVINO")
+print("   safetensors    other frameworks        no        PyTorch, JAX, NumPy")

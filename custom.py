@@ -1,4 +1,4 @@
-"""Parts of one's own, as a project has them: a layer, a wrapper, a loss and a metric.
+"""Your own parts, as a project has them: a layer, a wrapper, a loss and a metric.
 
 Every program that loads a model made of them imports this module. Each is registered
 under a name, "lessons>Scale" and so on, which is what a file has of it.

@@ -24,7 +24,6 @@ from pathlib import Path
 
 import quiet  # first: it starts TensorFlow without its messages
 import data
-import models
 from modelfile.sentences import choose_language, wrapped
 
 import h5py
@@ -47,11 +46,11 @@ if WINDOWS:
 
 
 def _leave_quietly(kind, error, traceback):
-    """Say no more than that after Ctrl-C, and nothing where nobody reads any more."""
+    """Say one sentence after Ctrl-C, and nothing if the reader of the output has gone."""
     if issubclass(kind, KeyboardInterrupt):
         print("\nStopped by Ctrl-C. You can start it again.")
     elif not issubclass(kind, BrokenPipeError) and not (
-        # What Windows says of a pipe that was closed.
+        # How Windows reports a closed pipe.
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
         sys.__excepthook__(kind, error, traceback)
@@ -60,30 +59,18 @@ def _leave_quietly(kind, error, traceback):
 sys.excepthook = _leave_quietly
 
 
-def arguments(doc, model=False, parser=None):
+def arguments(doc):
     """Read the arguments of a lesson, and print its title.
 
     Args:
         doc: the lesson's docstring; its first line is the title.
-        model: whether the lesson takes `--model`.
-        parser: an `argparse.ArgumentParser` with the lesson's own arguments, if it
-            has any.
 
     Returns:
         argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
-        that accuracies can be checked), `model` (str) if the lesson takes it, and the
-        lesson's own.
+        that accuracies can be checked).
     """
     title = doc.splitlines()[0]
-    parser = parser or argparse.ArgumentParser()
-    parser.description = title
-    if model:
-        parser.add_argument(
-            "--model",
-            choices=list(models.BUILDS),
-            default="sequential",
-            help="how the classifier is built (default: %(default)s)",
-        )
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument(
         "--samples",
         type=number(data.TRAINING_IMAGES),
@@ -94,10 +81,10 @@ def arguments(doc, model=False, parser=None):
     args = parser.parse_args()
     args.full = args.samples == data.TRAINING_IMAGES
     print(title)
-    images = f"{args.samples:,} training images"
-    if model:
-        images = f"{args.model} model, {images}"
-    print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}, {images}")
+    print(
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"{args.samples:,} training images"
+    )
     return args
 
 
@@ -260,7 +247,7 @@ def headline(message, width=240):
 
 
 def free_ports():
-    """Return two ports of this machine that nobody listens on."""
+    """Return two ports of this machine that are free."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,
@@ -299,7 +286,8 @@ def run(*command, directory=None):
 
     Args:
         *command: what stands behind `python`: a program of this project and its arguments;
-            or "-c" and Python code, which is printed first.
+            "-m", a module of it and its arguments; or "-c" and Python code, which is
+            printed first.
         directory: the process's working directory.
     """
     program, *arguments = command
@@ -309,7 +297,7 @@ def run(*command, directory=None):
         print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
         arguments = [code]
         environment["PYTHONPATH"] = str(HERE)
-    else:
+    elif program != "-m":
         program = HERE / program
     command = [sys.executable, program, *arguments]
     if subprocess.run(command, check=False, cwd=directory, env=environment).returncode:

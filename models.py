@@ -53,11 +53,11 @@ def functional(units=HIDDEN):
 
 @keras.saving.register_keras_serializable(package="lessons")
 class Classifier(keras.Model):
-    """The classifier as a class of its own.
+    """The classifier as a class.
 
     Its computation is Python code, which is not in a `.keras` or `.h5` file. The
     file has the name under which the class is registered and what `get_config`
-    returns; whoever loads it must have the class.
+    returns; a program that loads it must have the class.
 
     Args:
         hidden: number of units of the hidden layer.

@@ -402,7 +402,7 @@ class Saver(keras.callbacks.Callback):
         self.state, self.memory = saved["state"], saved["memory"]
         before, now = copy.deepcopy([saved["about"], self.about])
         for name in self.callbacks.keys() & self.memory.keys():
-            # What it remembers is no setting, nor what it had not when it was new.
+            # What it remembers is not a setting, and neither is what it has got since.
             pair = before["callbacks"][name], now["callbacks"][name]
             for key in {*self.memory[name], *(pair[0].keys() ^ pair[1].keys())}:
                 for each in pair:
@@ -534,7 +534,7 @@ class Saver(keras.callbacks.Callback):
         batches = max(self.batches_seen, default=-1) + 1
         inside = batches < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
-            # Half an epoch cannot be continued, and nobody wants one with NaN back.
+            # Half an epoch cannot be continued, and one with NaN is of no use.
             why = "inside it" if math.isfinite(loss) else f"with a loss of {loss}"
             print(
                 f"Epoch {epoch + 1} was stopped {why}, and is not saved: the next start "

@@ -208,7 +208,7 @@ def main():
         results["classifier", ".weights.h5 with sha256"],
     ]
     lesson.check(
-        "whoever asks testzip, or a checksum, never loads wrong weights",
+        "with testzip, or a checksum, wrong weights are never loaded",
         all(wrong == 0 and noticed > 0 for noticed, wrong, *_ in asked),
     )
     tensorflow = [
@@ -216,7 +216,7 @@ def main():
         results["classifier", "SavedModel's variables"],
     ]
     lesson.check(
-        "nor does whoever loads the variables of a checkpoint or a SavedModel",
+        "nor are they from the variables of a checkpoint or a SavedModel",
         all(wrong == 0 and noticed > 0 for noticed, wrong, *_ in tensorflow),
     )
     silent = [results["classifier", ".h5"], results["classifier", ".weights.h5"]]
@@ -231,7 +231,7 @@ def main():
     loaded = formats.load_saved_model(folder / "CNN" / "exported", None)
     lesson.check(
         "a SavedModel has no checksum for saved_model.pb: one bit of a number in it is "
-        "changed, and it predicts otherwise, without an error",
+        "changed, and it predicts differently, without an error",
         not lesson.are_close(formats.predict(loaded, pictures), right),
     )
 

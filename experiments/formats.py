@@ -115,6 +115,23 @@ def load_tfjs(path, build):
     return tfjs.load(path / "model.json")
 
 
+def save_orbax(model, path):
+    # What `fit` does with the callback at the end of an epoch and of the training.
+    callback = keras.callbacks.OrbaxCheckpoint(path, save_on_background=False)
+    callback.set_model(model)
+    callback.on_epoch_end(0)
+    callback.on_train_end()
+
+
+def load_orbax(path, build):
+    # It goes by names, and those of a new program are counted from the start.
+    keras.utils.clear_session()
+    model = build()
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(path)
+    return model
+
+
 def save_arrays(model, path):
     variables = model.variables + model.optimizer.variables
     np.savez(path, *[variable.numpy() for variable in variables])
@@ -203,5 +220,9 @@ LITERT = Format("LiteRT", "model.tflite", save_litert, load_litert, load_litert)
 TFJS = Format("TensorFlow.js", "web", save_tfjs, load_tfjs, load_tfjs)
 FORMATS = [WEIGHTS, CHECKPOINT, KERAS, H5, SAVED_MODEL, LITERT, TFJS]
 
-# The floor: weights and optimizer state, without a word on what they are.
+# A folder of Keras's callback OrbaxCheckpoint. It takes orbax-checkpoint, which is no part
+# of requirements.txt.
+ORBAX = Format("Orbax", "orbax", save_orbax, load_orbax, load_orbax)
+
+# The floor: weights and optimizer state, and nothing about what they are.
 ARRAYS = Format("np.savez", "model.npz", save_arrays, load_arrays, load_arrays)

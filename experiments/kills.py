@@ -32,7 +32,7 @@ IMAGES = 1000
 BATCHES = 32  # that an epoch has: 1,000 images in batches of 32
 
 
-# How a model is saved: each function goes on from what it finds in a folder, or begins. It
+# How a model is saved: each function continues from what it finds in a folder, or begins. It
 # returns the model, the number of epochs that are done, and the callback that saves.
 
 
@@ -151,7 +151,7 @@ def train(folder):
 
     It waits for a line on its standard input. Then it prints "unusable METHOD" where
     what the last process left cannot be loaded, and this training begins anew; "epoch
-    METHOD N" and "batches METHOD N", what it goes on from; "saving METHOD" before and
+    METHOD N" and "batches METHOD N", what it resumes from; "saving METHOD" before and
     "saved METHOD" after each save; and at its end "end METHOD CHECKSUM", of the weights
     and the history.
 
@@ -159,21 +159,21 @@ def train(folder):
         folder: gets a folder for each method.
     """
     if not sys.stdin.readline():
-        return  # the process that has started this one is no more
+        return  # the process that started this one has ended
     random_numbers = np.random.default_rng(1)
     x = random_numbers.random((IMAGES, models.PIXELS), dtype="float32")
     y = random_numbers.integers(models.CLASSES, size=IMAGES)
     trainings = []
-    for method, go_on in METHODS.items():
+    for method, resume in METHODS.items():
         place = folder / method
         place.mkdir(exist_ok=True)
         try:
-            model, done, callback = go_on(place)
+            model, done, callback = resume(place)
         except (Exception, SystemExit):  # damage shows as many kinds of errors
             print(f"unusable {method}")
             shutil.rmtree(place)
             place.mkdir()
-            model, done, callback = go_on(place)
+            model, done, callback = resume(place)
         print(f"epoch {method} {done}")
         print(f"batches {method} {int(model.optimizer.iterations)}")
         callbacks = [Say(f"saving {method}"), callback, Say(f"saved {method}")]

@@ -32,7 +32,7 @@ def arguments(doc, parser=None):
 
 
 def add_model(parser):
-    """Add the argument `--model`, as the lessons have it, to an `ArgumentParser`."""
+    """Add the argument `--model` to an `ArgumentParser`."""
     parser.add_argument(
         "--model",
         choices=list(models.BUILDS),

@@ -120,7 +120,7 @@ def main():
         np.array_equal(losses[:, 0], losses[:, 1]),
     )
     lesson.check_same_weights(
-        "from the file: at the end, not one bit of the weights is different",
+        "from the file: at the end, not one bit of the weights differs",
         from_file,
         model,
     )

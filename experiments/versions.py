@@ -32,7 +32,7 @@ FORMATS = {
     ".older.keras": ".keras, written for older versions by lesson 7",
 }
 # What a cell says, and its colour: light ones of Okabe and Ito's, made for the colour-blind.
-COLORS = {"goes on": "#7fcfb9", "loads": "#f7f1a1", "": "white"}
+COLORS = {"resumes": "#7fcfb9", "loads": "#f7f1a1", "": "white"}
 ERRORS = "#eaaf80"
 
 
@@ -110,14 +110,14 @@ def cell(outcomes):
     """Return in a word what becomes of the files that one version wrote and another reads.
 
     Args:
-        outcomes: for each kind of model "goes on", "predicts", "error" or "wrong".
+        outcomes: for each kind of model "resumes", "predicts", "error" or "wrong".
     """
     if "wrong" in outcomes:
         return "wrong"
     errors = outcomes.count("error")
     if errors:
         return "1 error" if errors == 1 else f"{errors} errors"
-    return "loads" if "predicts" in outcomes else "goes on"
+    return "loads" if "predicts" in outcomes else "resumes"
 
 
 def words(rows):
@@ -187,12 +187,12 @@ def check_claims(versions, rows):
             elif writer == keras.__version__ and kind != "subclassed":
                 newest.add(what)
     lesson.check(
-        ".weights.h5: every Keras 3 goes on with the files of every other",
-        found[".weights.h5", "3", "3"] == {"goes on"},
+        ".weights.h5: every Keras 3 resumes from the files of every other",
+        found[".weights.h5", "3", "3"] == {"resumes"},
     )
     lesson.check(
-        ".keras: a newer Keras 3 goes on with the files of an older one",
-        forward == {"goes on"},
+        ".keras: a newer Keras 3 resumes from the files of an older one",
+        forward == {"resumes"},
     )
     lesson.check(
         f".keras: files of Keras {keras.__version__} are refused by all older ones, except "
@@ -200,12 +200,12 @@ def check_claims(versions, rows):
         newest <= {"error"},
     )
     lesson.check(
-        ".keras, written for older versions: every Keras 3 goes on with them",
-        found[".older.keras", "3", "3"] == {"goes on"},
+        ".keras, written for older versions: every Keras 3 resumes from them",
+        found[".older.keras", "3", "3"] == {"resumes"},
     )
     lesson.check(
-        ".h5: no Keras 3 goes on without help (lesson 3)",
-        "goes on" not in found[".h5", "3", "3"],
+        ".h5: no Keras 3 resumes without help (lesson 3)",
+        "resumes" not in found[".h5", "3", "3"],
     )
     if versions[0][0] == "2":
         lesson.check(
@@ -213,8 +213,8 @@ def check_claims(versions, rows):
             found[".keras", "3", "2"] | found[".h5", "3", "2"] == {"error"},
         )
         lesson.check(
-            ".weights.h5 between Keras 2 and 3: no training goes on",
-            "goes on"
+            ".weights.h5 between Keras 2 and 3: no training resumes",
+            "resumes"
             not in found[".weights.h5", "2", "3"] | found[".weights.h5", "3", "2"],
         )
     lesson.check(
@@ -271,10 +271,10 @@ def main():
     report.write_csv(folder / "versions.csv", heading, rows)
     plot(folder / "versions.png", versions, cells)
     lesson.note(
-        "goes on: it predicts as before and goes on training as if never saved, to 1e-6"
+        "resumes: it predicts as before and continues training as if never saved, to 1e-6"
     )
     lesson.note(
-        "loads: it predicts as before, but it does not go on training as before"
+        "loads: it predicts as before, but it does not continue training as before"
     )
     lesson.note("3 errors: three of the four models cannot be loaded")
     lesson.note(

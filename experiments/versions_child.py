@@ -114,8 +114,8 @@ def outcome(name, form, kind):
         kind: the kind of model that is in it, one of KINDS.
 
     Returns:
-        tuple: "goes on" (with the predictions that were saved, and after training with the
-        weights of the model that was never saved), "predicts" (it does not go on so),
+        tuple: "resumes" (with the predictions that were saved, and after training with the
+        weights of the model that was never saved), "predicts" (it does not continue so),
         "error" or "wrong"; and what an error says.
     """
     predictions, *weights = np.load(f"{name}.npz").values()
@@ -132,7 +132,7 @@ def outcome(name, form, kind):
     for array, wanted in zip(model.get_weights(), weights, strict=True):
         if np.abs(array - wanted).max() > CLOSE:
             return "predicts", "after training, the weights are others"
-    return "goes on", ""
+    return "resumes", ""
 
 
 warnings.simplefilter("ignore")

@@ -110,7 +110,7 @@ def resumed(model, data, went_on):
     pairs = zip(model.get_weights(), went_on)
     difference = max(float(abs(a - b).max()) for a, b in pairs)
     if difference == 0:
-        return "goes on as if never interrupted: Adam's state is kept"
+        return "continues as if never interrupted: Adam's state is kept"
     return f"weights differ by up to {difference:.3f}: Adam starts afresh"
 
 

@@ -13,7 +13,9 @@ after the other. The batches come in the same order each time.
 import logging
 import re
 import shutil
+import sys
 import warnings
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import lesson
@@ -31,16 +33,17 @@ LEGEND = {
     RESUMES: "predicts as before; after more training not a bit differs from a training "
     "that was never interrupted",
     PREDICTS: "predicts as before; there is nothing to resume from, or an error or a warning "
-    "says that training does not go on as before",
-    DRIFTS: "silent: predicts as before, but training goes on otherwise; no error, no warning",
+    "says that training does not continue as before",
+    DRIFTS: "silent: predicts as before, but continued training differs; no error, no warning",
     WRONG: "silent: predicts something else; no error",
     ERROR: "cannot be saved, loaded or used; survival.csv has the error",
 }
 COLUMNS = {
     "model": "what it has",
-    ".keras": "load_model, with all classes and functions of one's own registered",
+    ".keras": "load_model, with all your own classes and functions registered",
     ".weights.h5": "a new model, optimizer.build, load_weights: lesson 1",
     "checkpoint": "a new model, tf.train.Checkpoint, the assertion passes: lesson 5",
+    "Orbax": "a new model, optimizer.build, load_weights of OrbaxCheckpoint's folder",
     ".h5": "load_model with custom_objects; the optimizer's state given back: lesson 3",
     "SavedModel": "export, tf.saved_model.load; it has no fit",
     "LiteRT": "export, Interpreter; it has no fit",
@@ -52,23 +55,31 @@ FILES = [
     formats.KERAS,
     formats.WEIGHTS,
     formats.CHECKPOINT,
+    formats.ORBAX,
     formats.H5,
     formats.SAVED_MODEL,
     formats.LITERT,
 ]
 FROM_CONFIG = [".keras", ".h5"]  # the file says how the model is built
-NO_CHECKPOINT = [".keras", ".weights.h5", ".h5", "set_weights", "clone_model"]
+NO_CHECKPOINT = [".keras", ".weights.h5", "Orbax", ".h5", "set_weights", "clone_model"]
 # The silent cells, as they are known, and what to do. tests/test_experiment_zoo.py tries it.
 SILENT = {
     "subclassed, layers in a list": {WRONG: ["checkpoint"]},
     "frozen Sequential base": {DRIFTS: [*FROM_CONFIG, "clone_model"]},
     "subclassed, a layer frozen": {DRIFTS: FROM_CONFIG},
     "Dropout": {DRIFTS: [".keras", ".weights.h5", "checkpoint", ".h5"]},
-    "Normalization, adapted": {WRONG: ["checkpoint", "set_weights", "clone_model"]},
+    "Normalization, adapted": {
+        WRONG: ["checkpoint", "Orbax", "set_weights", "clone_model"]
+    },
     "stateful LSTM": {WRONG: NO_CHECKPOINT},
     "LoRA": {DRIFTS: [".keras", ".weights.h5"]},
+    "int8 with LoRA": {WRONG: [".keras", ".weights.h5"]},
     "regularizer set when built": {DRIFTS: FROM_CONFIG},
+    "mixed_float16": {DRIFTS: ["Orbax"]},
+    "mixed_float16, policy set": {DRIFTS: ["Orbax"]},
     "AdamW, biases without decay": {DRIFTS: FROM_CONFIG},
+    "LossScaleOptimizer": {DRIFTS: ["Orbax"]},
+    "two optimizers": {DRIFTS: ["Orbax"]},
     "own loss class, no get_config": {DRIFTS: FROM_CONFIG},
     "own layer, get_config forgets": {WRONG: [*FROM_CONFIG, "clone_model"]},
     "own layer, bare tf.Variable": {WRONG: NO_CHECKPOINT},
@@ -88,10 +99,17 @@ ADVICE = {
     "sequence begins",
     "LoRA": "its matrices are zero, and a new optimizer never moves them; save "
     "get_weights(), and give them back with set_weights after loading",
+    "int8 with LoRA": "its matrices are merged with the kernel, and rounded; save "
+    "get_weights(), and give them back with set_weights after loading",
     "regularizer set when built": "it works only from the file on (count model.losses); "
     "give it to the layer when it is made",
+    "mixed_float16": "the optimizer's state has other names before the first batch; call "
+    "train_on_batch once before load_weights",
+    "mixed_float16, policy set": "the same",
     "AdamW, biases without decay": "the file does not say so; call "
     "model.optimizer.exclude_from_weight_decay again after loading",
+    "LossScaleOptimizer": "as mixed_float16, which uses it",
+    "two optimizers": "the second one's state is not in the folder; save .weights.h5",
     "own loss class, no get_config": "its argument is back at the default (model.evaluate "
     "shows another loss); return it in get_config",
     "own layer, get_config forgets": "return each argument in get_config",
@@ -122,7 +140,7 @@ class Cell(NamedTuple):
 
 
 class Training(NamedTuple):
-    """A model that was trained and is saved, and what came of it when it went on."""
+    """A model that was trained and is saved, and what came of it in further training."""
 
     case: zoo_models.Case
     saved: keras.Model
@@ -135,7 +153,7 @@ def tensors(x):
 
 
 def train(case):
-    """Train the model of an case, and another one, which starts equal and goes on.
+    """Train the model of a case, and another one, which starts equal and is not saved.
 
     Args:
         case: the `zoo_models.Case`.
@@ -143,6 +161,7 @@ def train(case):
     Returns:
         Training: the first model is its `saved`.
     """
+    keras.utils.clear_session()  # names of layers are those of a new program
     x = tensors(case.x)
     trained = []
     for _ in range(2):
@@ -155,8 +174,13 @@ def train(case):
     saved, uninterrupted = trained
     # A stateful layer remembers what it has predicted. So the saved model does not predict.
     predictions = predict(uninterrupted, x)
-    case.go_on(uninterrupted, x, case.y)
-    return Training(case, saved, predictions, uninterrupted.get_weights())
+    case.train_more(uninterrupted, x, case.y)
+    return Training(case, saved, predictions, weights(uninterrupted))
+
+
+def weights(model):
+    """Return a model's weights by shape: float8 comes back with them in another order."""
+    return sorted(model.get_weights(), key=np.shape)
 
 
 def predict(loaded, x):
@@ -239,8 +263,9 @@ class Warned(logging.Handler):
     def first(self):
         """Return how the first one begins that says something about this model."""
         for message in self.messages:
-            # These come with each .h5 file.
-            if not re.search("as an HDF5 file|metrics have yet to be built", message):
+            # These come with each .h5 file, and the last one with each Orbax folder.
+            usual = "as an HDF5 file|metrics have yet to be built|OCDBT checkpoints"
+            if not re.search(usual, message):
                 return beginning(message)
         return ""
 
@@ -282,7 +307,7 @@ def try_way(way, training, folder):
     """
     case = training.case
     x = tensors(case.x)
-    with Warned() as warned:
+    with Warned() as warned, lesson.quietly():
         try:
             loaded = save_and_load(way, training, folder)
             found = predict(loaded, x)
@@ -294,13 +319,13 @@ def try_way(way, training, folder):
         if not hasattr(loaded, "train_on_batch"):
             return Cell(PREDICTS, "", "", difference)
         try:
-            case.go_on(loaded, x, case.y)
+            case.train_more(loaded, x, case.y)
         except Exception as error:
             return Cell(PREDICTS, type(error).__name__, beginning(error), difference)
-    later = lesson.largest_difference(loaded.get_weights(), training.resumed)
-    # Whoever copies weights alone knows that the optimizer starts afresh.
+    later = lesson.largest_difference(weights(loaded), training.resumed)
+    # Copying weights alone is known to start the optimizer afresh.
     copied = way in ("set_weights", "clone_model")
-    expected = copied and case.go_on is zoo_models.fit
+    expected = copied and case.train_more is zoo_models.fit
     if later == 0:
         outcome = RESUMES
     elif expected or warned.first():
@@ -359,6 +384,11 @@ def silent_cells(table):
 
 def main():
     report.arguments(__doc__)
+    if find_spec("orbax") is None:
+        sys.exit(
+            "orbax-checkpoint is not installed. Install it with: python -m pip install -r "
+            "requirements-other.txt"
+        )
     folder = report.folder("zoo")
     logging.getLogger("absl").propagate = False
     bar = report.progress(len(zoo_models.ZOO) * len(WAYS))
@@ -367,7 +397,6 @@ def main():
         files = folder / "files"
         shutil.rmtree(files, ignore_errors=True)
         files.mkdir()
-        keras.utils.clear_session()  # names of layers are those of a new program
         training = train(case)
         # .h5 comes last: it takes the optimizer out of the model's configuration.
         cells = {}

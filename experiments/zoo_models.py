@@ -30,7 +30,9 @@ def fit(model, x, y):
 
     Eagerly: for one batch a graph is not worth the time that it takes to make it.
     """
-    model.run_eagerly = True
+    # Keras 3.15 trains float8 in a graph only.
+    policies = [layer.dtype_policy.name for layer in model.layers]
+    model.run_eagerly = not any("float8" in policy for policy in policies)
     model.train_on_batch(x, y)
 
 
@@ -250,6 +252,32 @@ def lora():
     return compiled(model)
 
 
+def quantized(mode):
+    """Return a model that is quantized when its optimizer has state of all weights."""
+    model = compiled(dense())
+    model.optimizer.build(model.trainable_variables)
+    model.quantize(mode, filters="dense")  # the layers with this in their names
+    return model
+
+
+def int8():
+    return quantized("int8")
+
+
+def int4():
+    return quantized("int4")
+
+
+def float8():
+    return compiled(quantized("float8"))  # it has new weights, for the optimizer, too
+
+
+def int8_with_lora():
+    model = quantized("int8")
+    model.layers[0].enable_lora(2)
+    return compiled(model)
+
+
 def late_regularizer():
     model = dense()
     model.layers[0].kernel_regularizer = keras.regularizers.L2(0.1)
@@ -349,7 +377,7 @@ class TwoOptimizers(TwoLayers):
     def compile(self, optimizer, loss, head_optimizer):
         super().compile(optimizer=optimizer, loss=loss)
         self.head_optimizer = head_optimizer
-        # Built at once, so that whoever loads weights has a place for their state.
+        # Built at once, so that loaded weights have a place for their state.
         optimizer.build(self.base.trainable_variables)
         head_optimizer.build(self.head.trainable_variables)
 
@@ -371,7 +399,7 @@ def two_optimizers():
     return model
 
 
-# Layers of one's own
+# Your own layers
 
 
 @keras.saving.register_keras_serializable("zoo")
@@ -481,7 +509,7 @@ class Case(NamedTuple):
     x: object = FEATURES  # inputs: array, or list of arrays
     y: object = LABELS
     prepare: object = None  # function of model and x, called once, before it is trained
-    go_on: object = fit  # function of model, x, y: the training after it was saved
+    train_more: object = fit  # function of model, x, y: the training after it was saved
     policy: str = "float32"  # dtype policy of the program that loads
 
 
@@ -493,8 +521,8 @@ ZOO = [
     Case("nested model", nested),
     Case("backbone in two nested models", backbone),
     Case("subclassed, layers in a list", layers_in_list),
-    Case("frozen Sequential base", frozen_sequential, go_on=unfreeze_and_fit),
-    Case("frozen Functional base", frozen_functional, go_on=unfreeze_and_fit),
+    Case("frozen Sequential base", frozen_sequential, train_more=unfreeze_and_fit),
+    Case("frozen Functional base", frozen_functional, train_more=unfreeze_and_fit),
     Case("subclassed, a layer frozen", frozen_subclassed),
     Case("x / 255. in a Functional model", operators),
     Case("Lambda layer", lambda_layer),
@@ -506,6 +534,10 @@ ZOO = [
     Case("Embedding with mask, LSTM", lstm, TOKENS),
     Case("stateful LSTM", stateful_lstm, TOKENS[:16, :, np.newaxis], LABELS[:16]),
     Case("LoRA", lora),
+    Case("int8, trained before", int8),
+    Case("int8 with LoRA", int8_with_lora),
+    Case("int4, trained before", int4),
+    Case("float8", float8),
     Case("regularizer set when built", late_regularizer),
     Case("mixed_float16", mixed_float16),
     Case("mixed_float16, policy set", mixed_float16, policy="mixed_float16"),

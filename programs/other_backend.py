@@ -1,4 +1,4 @@
-"""Lesson 16, the second process: the same file without TensorFlow
+"""Lesson 16, a second process: the same file without TensorFlow
 
 16_other_frameworks.py starts this program. The environment variable KERAS_BACKEND says
 what Keras computes with. There is no `import lesson` here: that starts TensorFlow.
@@ -35,3 +35,4 @@ if difference > bound:
 if backend != "numpy":
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     model.save(folder / f"{backend}.keras")
+    model.save_weights(folder / f"{backend}.weights.h5")  # with Adam's state

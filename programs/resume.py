@@ -1,14 +1,14 @@
-"""Lesson 2, the second process: load the model and go on training
+"""Lesson 2, the second process: load the model and continue training
 
 02_save_load_full_model.py starts this program. When that lesson has run, you can start
-it, too. The file says what to build, and how to compile it: models.py is needed only
-for a class of one's own.
+it, too. The file says what to build, and how to compile it. (For a model with your own
+classes this program would import them: lesson 4.)
 """
 
 import sys
 from pathlib import Path
 
-# The folder above has lesson.py, data.py and models.py.
+# The folder above has lesson.py and data.py.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import lesson  # first: it starts TensorFlow without its messages
 import data
@@ -16,16 +16,12 @@ import data
 import keras
 import numpy as np
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder("02_save_load_full_model.py")
 model_file = folder / "mnist.keras"
 if not model_file.exists():
     sys.exit(f"{model_file} is not there. Run 02_save_load_full_model.py first.")
-
-# The class of a subclassed model is Python code, which is not in the file: lesson 4.
-if args.model == "subclassed":
-    import models
 
 model = keras.models.load_model(model_file)
 predictions = model.predict(x_test, verbose=0)

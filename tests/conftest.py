@@ -28,11 +28,6 @@ from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted(path.name for path in ROOT.glob("[0-9][0-9]_*.py"))
-TAKE_MODEL = [
-    name
-    for name in LESSONS
-    if "model=True" in (ROOT / name).read_text(encoding="utf-8")
-]
 # Those that can be started: the others help them. `video_claims` runs on TensorFlow 2.3 alone.
 EXPERIMENTS = [
     f"experiments.{path.stem}"
@@ -49,7 +44,7 @@ QUICKER = {
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
 # They use what is in requirements-other.txt.
-NEEDS_MORE = ["16_other_frameworks.py"]
+NEEDS_MORE = ["16_other_frameworks.py", "experiments.zoo"]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),

@@ -1,7 +1,7 @@
 """From an empty folder, the lessons run one after another with requirements.txt alone."""
 
 import pytest
-from conftest import LESSONS, TAKE_MODEL, Folder
+from conftest import LESSONS, Folder
 
 
 @pytest.fixture(scope="module")
@@ -12,10 +12,6 @@ def bare_folder(tmp_path_factory):
 
 @pytest.mark.parametrize("script", LESSONS)
 def test_a_lesson_runs_in_the_order_of_the_book(bare_folder, script):
-    # Ten batches.
-    arguments = ["--samples", "320"]
-    if script in TAKE_MODEL:
-        arguments += ["--model", "subclassed"]
-    finished = bare_folder.run_forked(script, *arguments)
+    finished = bare_folder.run_forked(script, "--samples", "320")  # ten batches
     assert (finished.returncode, finished.stderr) == (0, ""), finished.stdout
     assert "FAIL" not in finished.stdout

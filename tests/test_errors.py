@@ -189,7 +189,7 @@ def run_litert(path):
 
 
 class Scale(keras.layers.Layer):
-    """A layer of one's own, registered nowhere."""
+    """Your own layer, registered nowhere."""
 
     def call(self, inputs):
         return inputs / 2

@@ -52,27 +52,27 @@ def all_models(outcome):
 def test_weights_go_from_every_keras_3_to_every_other(outcomes):
     for writer in KERAS_3:
         for reader in KERAS_3:
-            assert outcomes[".weights.h5", writer, reader] == all_models("goes on")
+            assert outcomes[".weights.h5", writer, reader] == all_models("resumes")
 
 
 def test_a_keras_file_loads_in_a_newer_version_and_not_in_an_older_one(outcomes):
-    refused = {**all_models("error"), "subclassed": "goes on"}
+    refused = {**all_models("error"), "subclassed": "resumes"}
     for i, writer in enumerate(KERAS_3):
         for j, reader in enumerate(KERAS_3):
-            expected = all_models("goes on") if i <= j else refused
+            expected = all_models("resumes") if i <= j else refused
             assert outcomes[".keras", writer, reader] == expected
 
 
 def test_a_file_written_for_older_versions_loads_in_each(outcomes):
     for writer in KERAS_3:
         for reader in KERAS_3:
-            assert outcomes[".older.keras", writer, reader] == all_models("goes on")
+            assert outcomes[".older.keras", writer, reader] == all_models("resumes")
 
 
-def test_h5_does_not_go_on_in_any_keras_3(outcomes):
+def test_h5_does_not_resume_in_any_keras_3(outcomes):
     for writer in KERAS_3:
         for reader in KERAS_3:
-            assert "goes on" not in outcomes[".h5", writer, reader].values()
+            assert "resumes" not in outcomes[".h5", writer, reader].values()
 
 
 def test_keras_2_takes_the_weights_of_keras_3_and_nothing_else(outcomes):

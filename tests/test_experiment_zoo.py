@@ -4,7 +4,7 @@ import csv
 import sys
 
 import lesson
-from experiments import zoo, zoo_models
+from experiments import formats, zoo, zoo_models
 
 import keras
 import numpy as np
@@ -34,10 +34,9 @@ def read(path):
 
 @pytest.fixture
 def bring(tmp_path):
-    """Return a function that gives an case's Training and what comes back in a way."""
+    """Return a function that gives a case's Training and what comes back in a way."""
 
     def save_and_load(name, way):
-        keras.utils.clear_session()
         training = zoo.train(ZOO[name])
         with zoo.Warned():
             return training, zoo.save_and_load(way, training, tmp_path)
@@ -52,8 +51,8 @@ def predicts_as_before(loaded, training):
 
 def resumes(loaded, training):
     case = training.case
-    case.go_on(loaded, zoo.tensors(case.x), case.y)
-    return lesson.largest_difference(loaded.get_weights(), training.resumed) == 0
+    case.train_more(loaded, zoo.tensors(case.x), case.y)
+    return lesson.largest_difference(zoo.weights(loaded), training.resumed) == 0
 
 
 # The grid
@@ -127,7 +126,7 @@ def test_three_lines_notice_each_cell_that_is_silently_wrong(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", silent(zoo.DRIFTS))
-def test_three_lines_cannot_notice_that_training_goes_on_otherwise(name, tmp_path):
+def test_three_lines_cannot_notice_that_continued_training_differs(name, tmp_path):
     training = zoo.train(ZOO[name])
     for way in zoo.SILENT[name][zoo.DRIFTS]:
         assert not notices(training, way, tmp_path), way
@@ -169,7 +168,7 @@ def test_dropout_resumes_with_its_seed_generators_state(way, bring):
     assert resumes(loaded, training)
 
 
-@pytest.mark.parametrize("way", ["checkpoint", *COPIES])
+@pytest.mark.parametrize("way", ["checkpoint", "Orbax", *COPIES])
 def test_finalize_state_makes_an_adapted_normalization_right(way, bring):
     training, loaded = bring("Normalization, adapted", way)
     assert not predicts_as_before(loaded, training)
@@ -194,7 +193,7 @@ def test_a_stateful_layer_predicts_as_before_with_its_states_or_after_a_reset(
 
 
 @pytest.mark.parametrize("way", [".keras", ".weights.h5"])
-def test_lora_goes_on_with_its_weights_as_a_list_and_stands_still_without(way, bring):
+def test_lora_continues_with_its_weights_as_a_list_and_stands_still_without(way, bring):
     training, loaded = bring("LoRA", way)
     matrices = loaded.layers[0].lora_kernel_a, loaded.layers[0].lora_kernel_b
     zoo_models.compiled(loaded)  # with a new optimizer
@@ -210,6 +209,93 @@ def test_what_weight_decay_leaves_out_is_said_again_after_loading(way, bring):
     training, loaded = bring("AdamW, biases without decay", way)
     loaded.optimizer.exclude_from_weight_decay(var_names=["bias"])
     assert resumes(loaded, training)
+
+
+@pytest.mark.parametrize("way", [".keras", ".weights.h5"])
+def test_int8_with_lora_resumes_with_its_weights_as_a_list(way, bring):
+    training, loaded = bring("int8 with LoRA", way)
+    loaded.set_weights(training.saved.get_weights())
+    assert predicts_as_before(loaded, training)
+    assert resumes(loaded, training)
+
+
+def test_int8_that_is_compiled_after_it_was_quantized_resumes_from_keras(tmp_path):
+    case = ZOO["int8, trained before"]
+    compiled = case._replace(build=lambda: zoo_models.compiled(case.build()))
+    assert zoo.try_way(".keras", zoo.train(compiled), tmp_path).outcome == zoo.RESUMES
+
+
+def int8_attention():
+    inputs = keras.Input((4, 8))
+    hidden = layers.MultiHeadAttention(2, 4)(inputs, inputs)
+    outputs = layers.Dense(zoo_models.CLASSES)(layers.Flatten()(hidden))
+    model = zoo_models.compiled(keras.Model(inputs, outputs))
+    with zoo.Warned():
+        model.quantize("int8")
+    return model
+
+
+def test_int8_attention_resumes_from_weights_and_is_refused_in_keras(tmp_path):
+    x = np.ones((zoo_models.SAMPLES, 4, 8), "float32")
+    training = zoo.train(zoo_models.Case("int8 attention", int8_attention, x))
+    cell = zoo.try_way(".keras", training, tmp_path)
+    assert "objects could not be loaded" in cell.message
+    assert zoo.try_way(".weights.h5", training, tmp_path).outcome == zoo.RESUMES
+
+
+@pytest.mark.parametrize("name", ["mixed_float16", "LossScaleOptimizer"])
+def test_orbax_finds_the_state_of_a_loss_scale_when_it_has_trained(
+    name, bring, tmp_path
+):
+    training, _ = bring(name, "Orbax")
+    case = training.case
+    keras.utils.clear_session()
+    loaded = case.build()
+    zoo_models.fit(loaded, case.x, case.y)
+    with zoo.Warned():
+        loaded.load_weights(tmp_path / formats.ORBAX.file)
+    assert resumes(loaded, training)
+
+
+@keras.saving.register_keras_serializable("test")
+class LayerOfLayers(layers.Layer):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = layers.Dense(8)
+
+    def build(self, input_shape):
+        self.inner.build(input_shape)
+
+    def call(self, x):
+        return self.inner(x)
+
+
+def with_layer_of_layers():
+    inputs = keras.Input((8,))
+    return zoo_models.compiled(keras.Model(inputs, LayerOfLayers()(inputs)))
+
+
+@pytest.mark.parametrize(
+    "case, right",
+    [
+        (ZOO["Dense layers"], False),
+        (ZOO["nested model"], False),
+        (ZOO["shared layer"], True),
+        (zoo_models.Case("layer of layers", with_layer_of_layers), False),
+    ],
+)
+def test_load_model_of_an_orbax_folder_is_silently_wrong_but_for_some_functional_models(
+    case, right, tmp_path
+):
+    training = zoo.train(case)
+    formats.ORBAX.save(training.saved, tmp_path / "orbax")
+    with zoo.Warned() as warned:
+        loaded = keras.models.load_model(tmp_path / "orbax")
+    assert not warned.first()
+    assert predicts_as_before(loaded, training) == right
+    if case.name == "layer of layers":
+        loaded = formats.ORBAX.load(tmp_path / "orbax", case.build)
+        assert resumes(loaded, training)
 
 
 # How to notice
@@ -359,7 +445,6 @@ def test_a_model_that_is_written_otherwise_survives(name, tmp_path, monkeypatch)
         VisibleLayer,
     ]
     monkeypatch.setattr(zoo_models, "OWN", [*zoo_models.OWN, *classes])
-    keras.utils.clear_session()
     training = zoo.train(ZOO[name]._replace(build=REMEDIES[name]))
     for ways in zoo.SILENT[name].values():
         for way in ways:

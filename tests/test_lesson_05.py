@@ -10,29 +10,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import numbers
 from keras.src.saving import file_editor
 
 SCRIPT = "05_another_model.py"
 NEW_HEAD = "05_new_head.py"
 REFUSED_FILE = "05_refused_file.py"
-
-
-def test_lesson_5_shows_the_error_and_the_silence(default_run):
-    text = default_run(SCRIPT).stdout
-    assert "error  ValueError: A total of 1 objects could not be loaded" in text
-    assert "ok     nothing was loaded" in text
-    assert "error  AssertionError: Found 4 Python objects that were not bound" in text
-
-
-def test_lesson_5_compares_predictions_with_those_beside_the_model(default_run):
-    text = default_run(SCRIPT).stdout.split("6. Check before you trust")[1]
-    assert text.count("error  AssertionError: Not equal to tolerance") == 1
-
-
-def test_lesson_5_copies_an_architecture(default_run):
-    text = default_run(SCRIPT).stdout.split("5. The architecture alone")[1]
-    assert "ok     clone_model: weights differ by up to " in text
 
 
 def test_a_functional_base_is_unfrozen_by_its_own_attribute(tmp_path):
@@ -113,28 +95,6 @@ def test_three_ways_copy_an_architecture_with_new_weights(copy, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     new_model.load_weights(tmp_path / "model.weights.h5")
     assert lesson.largest_difference(new_model.get_weights(), model.get_weights()) == 0
-
-
-def test_lesson_5_loads_what_fits_and_trains_another_head(default_run):
-    text = default_run(NEW_HEAD).stdout
-    assert "error  ValueError: A total of 1 objects could not be loaded" in text
-    assert "warns  A total of 1 objects could not be loaded" in text
-    assert "ok     the base was loaded\n   ok     the head was not" in text
-    (frozen,) = numbers(r"The head trained: ([\d.]+)%", text)
-    (unfrozen,) = numbers(r"ok     all trained: ([\d.]+)%", text)
-    (afresh,) = numbers(r"ok     trained afresh: ([\d.]+)%", text)
-    assert unfrozen > frozen + 3
-    assert unfrozen > afresh + 3
-
-
-def test_lesson_5_makes_a_refused_file_load(default_run):
-    text = " ".join(default_run(REFUSED_FILE).stdout.split())
-    assert "error ValueError: A total of 1 objects could not be loaded" in text
-    assert "Object /layers/dense present in reference model, missing" in text
-    assert "Object /hidden present in saved file, missing" in text
-    assert "ok the comparison says: error" in text
-    assert "ok the comparison says: success" in text
-    assert "ok not one bit is different" in text
 
 
 @pytest.fixture

@@ -4,18 +4,8 @@ import lesson  # noqa: F401  starts TensorFlow quietly
 
 import keras
 import numpy as np
-from conftest import numbers
 
 SCRIPT = "09_resume_exactly.py"
-
-
-def test_lesson_9_needs_all_three_parts_to_resume_exactly(default_run):
-    text = default_run(SCRIPT).stdout
-    steps = text.split("\n2. ")[1].split("weights differ by up to ")
-    differences = [numbers(r"^([\d.]+)", step)[0] for step in steps[1:]]
-    assert len(differences) == 3
-    assert min(differences) > 0.01
-    assert "ok     not one bit is different" in text.split("\n5. ")[1]
 
 
 class Recorder(keras.Model):

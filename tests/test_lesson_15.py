@@ -1,4 +1,4 @@
-"""Lesson 15: the page in a real browser, served by the lesson itself."""
+"""Lesson 15: its page in a real browser, served by programs/serve.py."""
 
 import hashlib
 import json
@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from base64 import b64encode
@@ -24,16 +23,13 @@ import pytest
 from conftest import (
     ERRORS,
     ROOT,
-    Folder,
     code,
     need,
-    numbers,
-    start_and_read_until,
-    stop_in_the_middle,
 )
 from playwright.sync_api import sync_playwright
 
 SCRIPT = "15_tensorflow_js.py"
+SERVER = "programs/serve.py"
 LIBRARY = ROOT / "web" / "tf.min.js"
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
@@ -99,34 +95,22 @@ DRAWINGS = {
 # What the lesson says
 
 
-def test_lesson_15_refuses_what_tensorflow_js_would_not_compute(default_run):
-    text = default_run(SCRIPT).stdout
-    assert "error  ValueError: Layer 'dropout' is a Dropout" in text
-    for name in ("model.json", "weights.bin", "index.html"):
-        assert re.search(rf"^ +{re.escape(name)} +[\d,]+ B$", text, re.M)
-
-
-def test_lesson_15_goes_on_training_with_what_it_has_loaded(default_run):
-    text = default_run(SCRIPT).stdout
-    pattern = r"Accuracy on the test images: ([\d.]+)% before, ([\d.]+)% after"
-    before, after = numbers(pattern, text)
-    assert 94 < before < after < 97
-    assert "ok     it predicts the same" in text
-
-
 # The server
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """The lesson while it serves its page, with the files that it has written."""
-    folder = Folder(tmp_path_factory.mktemp("served"))
+def served(default_run):
+    """The server of the page that the lesson has written, and the folder of the lesson."""
+    folder = default_run(SCRIPT).folder
     port, _ = lesson.free_ports()
-    process, output = start_and_read_until(
-        folder, SCRIPT, "Ctrl-C", "--serve", str(port)
+    process = subprocess.Popen(
+        [sys.executable, folder.parent.parent / SERVER, str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    process.folder = folder.path / "saved" / SCRIPT.removesuffix(".py")
-    process.address = re.search(r"http://127.0.0.1:\d+/", output)[0]
+    process.folder = folder
+    process.address = re.search(r"http://127.0.0.1:\d+/", process.stdout.readline())[0]
     yield process
     process.kill()
     process.communicate()
@@ -143,69 +127,35 @@ def test_the_page_is_served_on_127_0_0_1_only(served):
     assert addresses == ["127.0.0.1"]
 
 
-def test_ctrl_c_ends_the_server_cleanly(folder):
+def test_ctrl_c_ends_the_server_cleanly(served):
     need(os.name == "posix", "this test sends a signal")
     port, _ = lesson.free_ports()
-    arguments = "--samples", "100", "--serve", str(port)
-    status, output, errors, alive = stop_in_the_middle(
-        folder, SCRIPT, "Ctrl-C ends the server", signal.SIGINT, *arguments
+    command = [sys.executable, served.args[1], str(port)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    assert (status, errors, alive) == (0, "", [])
-    assert output.splitlines()[-1] == "   The server has ended."
+    signal.signal(signal.SIGINT, before)
+    assert "Ctrl-C ends the server" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == ("The server has ended.\n", "")
+    assert process.returncode == 0
 
 
-def test_a_port_that_is_taken_gets_one_sentence_before_the_training(shared_folder):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        # Not `shared_folder.run`: there, the port would be another network's.
-        finished = subprocess.run(
-            [sys.executable, str(shared_folder.path / SCRIPT), "--serve", port],
-            env=shared_folder.environment(),
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-    assert finished.returncode == 1
-    assert finished.stderr.startswith(f"Port {port} cannot be used: ")
-    assert len(finished.stderr.splitlines()) == 1
-    assert "1. Train" not in finished.stdout
-
-
-def test_a_second_server_on_the_same_port_is_refused(tmp_path):
-    # On Windows, `allow_reuse_address` would let it take the port, silently.
+@pytest.mark.parametrize("port", ["taken", "many", "70000"])
+def test_a_port_that_cannot_be_used_gets_one_sentence(tmp_path, port):
+    # On Windows, `allow_reuse_address` would let a second server take it, silently.
     with serve.page_server(tmp_path, 0) as first:
         assert first.allow_reuse_address == (os.name == "posix")
-        with pytest.raises(SystemExit, match=r"cannot be used: .* --serve 8001"):
-            serve.page_server(tmp_path, first.server_address[1])
+        port = first.server_address[1] if port == "taken" else port
+        with pytest.raises(SystemExit, match=rf"Port {port} cannot .* serve.py 8001"):
+            serve.page_server(tmp_path, port)
 
 
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (None, "No such file or directory"),
-        ("hello", "cannot be loaded as a TensorFlow.js layers model"),
-        ((10, 3), "is another model"),
-        ((784, 10), "is another model"),
-    ],
-)
-def test_a_wrong_taught_file_gets_one_sentence_before_the_training(
-    shared_folder, tmp_path, content, message
-):
-    path = tmp_path / "model.json"
-    if isinstance(content, str):
-        path.write_text(content)
-    elif content:
-        pixels, digits = content
-        tfjs.save(
-            keras.Sequential([keras.Input((pixels,)), keras.layers.Dense(digits)]),
-            tmp_path,
-        )
-    finished = shared_folder.run_forked(SCRIPT, "--taught", str(path))
+def test_a_server_without_the_page_says_what_to_run_first(shared_folder):
+    finished = shared_folder.run(SERVER)
     assert finished.returncode == 1
-    assert message in finished.stderr
-    assert str(path) in finished.stderr
-    assert len(finished.stderr.splitlines()) == 1
-    assert "1. Train" not in finished.stdout
+    assert finished.stderr.startswith("Run 15_tensorflow_js.py first: ")
 
 
 # The page, in a real browser
@@ -443,15 +393,10 @@ def test_the_taught_model_comes_back_into_keras_and_trains_on(
     (taught,) = tmp_path.glob("taught-*.json")
     loaded = tfjs.load(taught)
     assert np.abs(predict(page, images) - loaded(images)).max() < 1e-4
-    # And as a user does it, in a folder of its own: this one is being served.
-    folder = Folder(tmp_path / "again")
-    finished = folder.run_forked(SCRIPT, "--samples", "2000", "--taught", str(taught))
-    assert (finished.returncode, finished.stderr) == (0, "")
-    # It goes on from what the browser has taught.
     models.compile(loaded)
-    _, accuracy = loaded.evaluate(*mnist[1], verbose=0)
-    assert re.search(rf"Taught in the browser:\s+\S*{taught.name}", finished.stdout)
-    assert f"test images: {accuracy:.2%} before" in finished.stdout
+    _, before = loaded.evaluate(*mnist[1], verbose=0)
+    loaded.fit(*mnist[0], shuffle=False, verbose=0)
+    assert loaded.evaluate(*mnist[1], verbose=0)[1] > before
 
 
 def test_each_activation_that_is_written_is_the_same_in_the_browser(page, served):
@@ -478,8 +423,8 @@ def test_each_activation_that_is_written_is_the_same_in_the_browser(page, served
 
 def test_hard_sigmoid_is_another_function_in_tensorflow_js(page):
     layer = "tf.layers.activation({activation: 'hardSigmoid'})"
-    (theirs,) = page.evaluate(f"Array.from({layer}.apply(tf.tensor1d([1])).dataSync())")
-    assert abs(theirs - 0.7) < 1e-6
+    (value,) = page.evaluate(f"Array.from({layer}.apply(tf.tensor1d([1])).dataSync())")
+    assert abs(value - 0.7) < 1e-6
     assert abs(float(keras.activations.hard_sigmoid(1.0)) - 2 / 3) < 1e-6
 
 
@@ -552,5 +497,5 @@ def test_a_page_without_its_model_says_what_to_do(browser, library, tmp_path):
     page.wait_for_function(
         "!document.querySelector('#status').textContent.startsWith('Loading')"
     )
-    assert "Run lesson 15 with --serve" in page.inner_text("#status")
+    assert "Run lesson 15, then programs/serve.py" in page.inner_text("#status")
     page.close()

@@ -4,13 +4,17 @@ Each cell of the table "What a file from somebody else can do" (docs/formats.md)
 """
 
 import hashlib
+import pickle
 
 import lesson
 import models
 
 import keras
 import numpy as np
+import onnx.parser
+import onnxruntime
 import pytest
+import safetensors.numpy
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from conftest import change_one_byte, numbers
@@ -149,6 +153,25 @@ def test_litert_does_not_run_an_operation_that_writes_files(trap):
     assert not (folder / "victim.txt").exists()
 
 
+def test_onnx_runtime_has_no_operation_that_writes_files():
+    text = """
+        <ir_version: 9, opset_import: ["" : 18]>
+        trap (float[1] x) => (float[1] y) { y = WriteFile(x) }
+    """
+    content = onnx.parser.parse_model(text).SerializeToString()
+    with pytest.raises(Exception, match="No Op registered for WriteFile"):
+        onnxruntime.InferenceSession(content)
+
+
+def test_safetensors_refuses_a_pickle(tmp_path):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(pickle.dumps({"weight": np.ones(3)}))
+    with pytest.raises(safetensors.SafetensorError):
+        safetensors.numpy.load_file(path)
+    with pytest.raises(safetensors.SafetensorError, match="object"):
+        safetensors.numpy.save_file({"weight": np.array([{"any": "object"}])}, path)
+
+
 @pytest.mark.parametrize("save", [np.save, np.savez])
 def test_numpy_refuses_a_pickle(tmp_path, save):
     path = tmp_path / ("a.npz" if save is np.savez else "a.npy")
@@ -180,6 +203,25 @@ def test_a_changed_byte_in_a_litert_file_is_not_noticed(tmp_path):
     change_one_byte(path)
     interpreter = Interpreter(model_content=path.read_bytes())
     interpreter.get_signature_runner()(**{name_of_input(interpreter): X})
+
+
+def test_a_changed_byte_in_onnx_or_safetensors_is_not_noticed(tmp_path):
+    model = models.build()
+    model(X)
+    path = tmp_path / "m.onnx"
+    with lesson.quietly():
+        model.export(path, format="onnx", verbose=False)
+    inputs = {model.inputs[0].name: X}
+    before = onnxruntime.InferenceSession(path).run(None, inputs)
+    change_one_byte(path)
+    after = onnxruntime.InferenceSession(path).run(None, inputs)
+    assert not np.array_equal(before, after)
+
+    kernel = model.get_weights()[0]
+    path = tmp_path / "m.safetensors"
+    safetensors.numpy.save_file({"weight": kernel}, path)
+    change_one_byte(path)
+    assert not np.array_equal(safetensors.numpy.load_file(path)["weight"], kernel)
 
 
 def name_of_input(interpreter):

@@ -68,14 +68,13 @@ def test_the_network_was_away(folder):
         (["--samples", "60001"], "must be a whole number from 1 to 60000, not '60001'"),
         (["--samples", "many"], "must be a whole number from 1 to 60000, not 'many'"),
         (["--samples", "-5"], "must be a whole number from 1 to 60000, not '-5'"),
-        (["--model", "keras"], "invalid choice: 'keras'"),
         (["--epochs", "3"], "unrecognized arguments: --epochs 3"),
     ],
 )
 def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, message):
     monkeypatch.setattr(sys, "argv", ["01_save_load_weights.py", *arguments])
     with pytest.raises(SystemExit) as stopped:
-        lesson.arguments("Lesson 1", model=True)
+        lesson.arguments("Lesson 1")
     assert stopped.value.code == 2
     printed = capsys.readouterr()
     assert printed.out == ""
@@ -85,7 +84,7 @@ def test_a_wrong_argument_gets_a_usage_message(monkeypatch, capsys, arguments, m
 
 @pytest.mark.parametrize("script", [LESSONS[0], LESSONS[-1]])
 def test_a_lesson_with_a_wrong_argument_does_nothing_else(shared_folder, script):
-    finished = shared_folder.run_forked(script, "--model", "keras")
+    finished = shared_folder.run_forked(script, "--epochs", "3")
     assert finished.returncode == 2
     assert finished.stdout == ""
     assert finished.stderr.startswith(f"usage: {script}")
@@ -94,7 +93,7 @@ def test_a_lesson_with_a_wrong_argument_does_nothing_else(shared_folder, script)
 def test_help_says_what_the_arguments_do(shared_folder):
     finished = shared_folder.run_forked("01_save_load_weights.py", "--help")
     assert finished.returncode == 0
-    for text in ("Lesson 1", "--model", "--samples", "all 60000"):
+    for text in ("Lesson 1", "--samples", "all 60000"):
         assert text in finished.stdout
 
 

@@ -223,7 +223,7 @@ TRAINED = [
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_where_it_says_that_training_goes_on_it_does_so_to_the_last_bit(
+def test_where_it_says_that_training_continues_it_does_so_to_the_last_bit(
     files, never_interrupted, name
 ):
     folder, _ = files
@@ -266,7 +266,7 @@ def test_a_file_under_another_name_gets_its_name_back(files, tmp_path, monkeypat
         assert typed(about, build_model=fresh_model)["model"].count_params() == 43
 
 
-def test_dropout_is_named_where_training_does_not_go_on_to_the_last_bit(files):
+def test_dropout_is_named_where_training_does_not_continue_to_the_last_bit(files):
     about = said(files[0] / "dropout.keras")
     assert "not to the last bit" in about["can"][1]
     assert "random" in about["can"][1]

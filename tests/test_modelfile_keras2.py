@@ -1,4 +1,4 @@
-"""modelfile.keras2: real files of Keras 2, their predictions, and how their training goes on.
+"""modelfile.keras2: real files of Keras 2, their predictions, and how their training continues.
 
 Of TensorFlow 2.3: datasets/keras2. What is newer is written here by tf_keras 2.21, in a
 process of its own. By hand, the same models were also tried with files of TensorFlow 2.0,
@@ -155,7 +155,9 @@ def subclassed():
         ("subclassed/model", subclassed),
     ],
 )
-def test_a_file_of_2020_predicts_and_goes_on_as_tensorflow_2_3_did(name, build, mnist):
+def test_a_file_of_2020_predicts_and_continues_as_tensorflow_2_3_did(
+    name, build, mnist
+):
     (x_train, y_train), (x_test, _) = mnist
     reference = np.load(data.keras2_file(f"{name.split('/')[0]}/reference.npz"))
     model = keras2.convert(data.keras2_file(name), build and build())
@@ -212,7 +214,7 @@ def test_a_saved_model_of_keras_2_is_refused_but_its_graph_can_be_read(mnist):
         *((name, "weights") for name in NAMES[:-1]),
     ],
 )
-def test_a_newer_file_predicts_and_goes_on_as_its_own_keras_did(newer, name, kind):
+def test_a_newer_file_predicts_and_continues_as_its_own_keras_did(newer, name, kind):
     reference = np.load(newer / name / "reference.npz")
     inputs = [reference[key] for key in sorted(reference) if key.startswith("x")]
     x = inputs[0] if len(inputs) == 1 else inputs

@@ -18,8 +18,7 @@ LEFT_OUT = [
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
     r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|resumable.py) .*$",
-    r"kill -9 \d+",
-    r"(?<=Saved at )\S+",  # lesson 7
+    r"on \d{4}-\d\d-\d\d at [\d:]+",  # lesson 7
     r"(?s)   written by .*?\n\n",  # versions: the tests have fewer
     r"^   worker \d: .*\n",
     r"(?s)unmatched\s+objects: .*?(?=\n\n5|\Z)",  # in any order

@@ -196,7 +196,7 @@ def test_killed_at_any_moment_it_ends_like_the_training_that_was_never_killed(tm
     process = python(tmp_path / "training.py", killed, ROOT / "tests")
     last_line = process.communicate(timeout=100)[0].splitlines()[-1]
     assert last_line == reference.communicate(timeout=100)[0].splitlines()[-1]
-    assert begins == sorted(set(begins)), "each start goes on where the last one was"
+    assert begins == sorted(set(begins)), "each start continues where the last one was"
     with np.load(never / "end.npz") as one, np.load(killed / "end.npz") as other:
         assert set(one) == set(other) and len(one["loss"]) < 90, (
             "EarlyStopping stopped it"
@@ -320,7 +320,7 @@ def without_history(saved, members):
     del saved["memory"]["History"]
 
 
-def go_on(folder, copy, change=None):
+def continued(folder, copy, change=None):
     shutil.copytree(folder, copy)
     if change is not None:
         rewrite(copy / "newest.keras", change)
@@ -328,7 +328,7 @@ def go_on(folder, copy, change=None):
 
 
 def test_with_all_parts_nothing_differs(never_stopped, after_seven_epochs, tmp_path):
-    model, history = go_on(after_seven_epochs, tmp_path / "copy")
+    model, history = continued(after_seven_epochs, tmp_path / "copy")
     assert largest_difference(model, never_stopped[0]) == 0
     assert history.history == never_stopped[1].history
     assert history.epoch == never_stopped[1].epoch == list(range(10)), (
@@ -352,7 +352,7 @@ def test_with_all_parts_nothing_differs(never_stopped, after_seven_epochs, tmp_p
 def test_without_one_part_the_result_is_another(
     change, never_stopped, after_seven_epochs, tmp_path
 ):
-    model, history = go_on(after_seven_epochs, tmp_path / "copy", change)
+    model, history = continued(after_seven_epochs, tmp_path / "copy", change)
     loss, never = history.history["loss"], never_stopped[1].history["loss"]
     if change is without_best_weights:
         assert largest_difference(model, never_stopped[0]) > 1e-4
@@ -383,7 +383,7 @@ def test_resumed_from_the_keras_file_by_keras_alone_the_weights_differ(
 def test_a_training_that_was_stopped_early_stays_stopped(
     never_stopped, after_seven_epochs, tmp_path, capsys
 ):
-    go_on(after_seven_epochs, tmp_path / "copy")
+    continued(after_seven_epochs, tmp_path / "copy")
     capsys.readouterr()
     model, history = start(tmp_path / "copy", 99, cnn, images(), memories())
     assert capsys.readouterr().out == (
@@ -394,7 +394,7 @@ def test_a_training_that_was_stopped_early_stays_stopped(
     assert largest_difference(model, never_stopped[0]) == 0, "the best weights are back"
 
 
-def test_with_more_epochs_a_training_goes_on_from_its_last_epoch(tmp_path, capsys):
+def test_with_more_epochs_a_training_continues_from_its_last_epoch(tmp_path, capsys):
     start(tmp_path / "a", 2)
     start(tmp_path / "a", 2)
     assert capsys.readouterr().out == (
@@ -417,7 +417,7 @@ def never_and_often_stopped(tmp_path, build, data, callbacks=tuple):
 
 
 class Noisy(keras.layers.Layer):
-    """A layer of one's own, registered nowhere, with random numbers of its own."""
+    """Your own layer, registered nowhere, with random numbers of its own."""
 
     def __init__(self, **settings):
         super().__init__(**settings)
@@ -567,7 +567,7 @@ def test_it_works_with_the_precision(policy, tmp_path, capsys):
 
 
 def test_with_seven_batches_at_once_an_epoch_of_ten_has_fourteen(tmp_path):
-    """Keras goes on to a multiple of steps_per_execution, and so does the place."""
+    """Keras trains to a multiple of steps_per_execution, and so does the place."""
 
     def build():
         return cnn(steps_per_execution=7)
@@ -581,7 +581,7 @@ def test_with_seven_batches_at_once_an_epoch_of_ten_has_fourteen(tmp_path):
 
 
 class Restless(keras.callbacks.Callback):
-    """A callback of one's own: each epoch has a smaller learning rate than the last."""
+    """Your own callback: each epoch has a smaller learning rate than the last."""
 
     def on_train_begin(self, logs=None):
         self.rates = [0.01]
@@ -841,7 +841,7 @@ def test_a_newest_file_that_was_cut_is_not_used(length, two_files, capsys):
     assert damaged(two_files, capsys) == 1
 
 
-def test_from_the_epoch_before_a_damaged_one_it_goes_on_to_the_same_end(tmp_path):
+def test_from_the_epoch_before_a_damaged_one_it_continues_to_the_same_end(tmp_path):
     never, _ = start(tmp_path / "never", 4)
     start(tmp_path / "damaged", 3)
     (tmp_path / "damaged" / "newest.keras").write_bytes(b"garbage")

@@ -177,7 +177,7 @@ function show() {
 
 const percent = (share) => `${Math.round(100 * share)}%`;
 
-// Teaching: training goes on where Keras stopped, with one image and a new Adam.
+// Teaching: training continues where Keras stopped, with one image and a new Adam.
 
 async function teach(label) {
   const image = tf.tensor2d(digit(), [1, 784]);

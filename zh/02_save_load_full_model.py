@@ -1,8 +1,8 @@
 """第 2 课：保存和加载整个模型
 
-视频里的写法是 `model.save("model/")`。现在，整个模型存成一个文件，
-文件名以 `.keras` 结尾。别的程序不需要搭建模型的代码，就能加载它继续训练：
-programs/resume.py 就是这样的程序。
+The video calls `model.save("model/")`. Today that is one file, whose name ends in
+`.keras`. Another program can load it and continue training, without the code that
+built the model: programs/resume.py is that program.
 """
 
 import json
@@ -10,19 +10,22 @@ import zipfile
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data
-import models
 
 import keras
 import numpy as np
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
 lesson.step(1, "训练两个周期（epoch）")
 
 keras.utils.set_random_seed(1)
-model = models.build(args.model)
+model = keras.Sequential()
+model.add(keras.Input(shape=(784,)))
+model.add(keras.layers.Dense(64, activation="relu"))
+model.add(keras.layers.Dense(10))
+
 model.compile(
     optimizer=keras.optimizers.Adam(),
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -58,11 +61,11 @@ lesson.check(f"优化器：{optimizer}", optimizer == "Adam")
 lesson.note("不在文件里的：Dropout 的随机数、数据的顺序，")
 lesson.note("还有回调函数（callback）记住的内容。第 9 课专门讲这些。")
 
-lesson.step(4, "在新进程里继续训练")
+lesson.step(4, "Continue training in a new process")
 
 # 新进程的预测结果应当与这个进程相同。
 np.save(folder / "predictions.npy", model.predict(x_test, verbose=0))
-lesson.run("programs/resume.py", f"--model={args.model}", f"--samples={args.samples}")
+lesson.run("programs/resume.py", f"--samples={args.samples}")
 
 # 新进程已经用 200 个批次训练过，每批 32 张图像。这里的模型从未中断，也照样训练一遍。
 x_few = x_train[:6400]
@@ -76,8 +79,8 @@ lesson.check_same_weights(
 
 lesson.step(5, "没有 Adam 的状态")
 
-# 重新编译会换上一个新的优化器，以前的梯度移动平均值就没有了。模型仍然能学，
-# 但训练过程已经不同。
+# Compiling again creates a new optimizer, without the running means of the gradients.
+# It still learns, but on another path.
 fresh_adam_model = keras.models.load_model(model_file)
 fresh_adam_model.compile(
     optimizer=keras.optimizers.Adam(),

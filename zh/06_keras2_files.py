@@ -4,10 +4,6 @@
 一条命令就能转换。然后这一课亲手做一遍这条命令所做的事。
 """
 
-import os
-import subprocess
-import sys
-
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data
 
@@ -32,9 +28,8 @@ lesson.step(2, "一条命令")
 # 写文件之前，它会比较两个模型；已有的文件从不覆盖。
 new_file = folder / "model.keras"
 new_file.unlink(missing_ok=True)
-names = [os.path.relpath(path, lesson.ROOT) for path in (old_file, new_file)]
-command = [sys.executable, "-m", "modelfile", names[0], "--convert", names[1]]
-subprocess.run(command, cwd=lesson.ROOT, check=True)
+old, new = old_file.relative_to(lesson.ROOT), new_file.relative_to(lesson.ROOT)
+lesson.run("-m", "modelfile", old, "--convert", new, directory=lesson.ROOT)
 print()
 
 model = keras.models.load_model(new_file)

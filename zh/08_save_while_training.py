@@ -1,9 +1,8 @@
 """第 8 课：一边训练，一边保存
 
-视频里等训练结束才保存一次。时间长的训练要一边训练，一边保存：
-`fit` 在每个周期（epoch，也叫轮次）之后调用一个回调函数（callback），由它来保存。
-TensorFlow 的旧教程里的写法是 `ModelCheckpoint("cp.ckpt", save_weights_only=True)`；
-现在对文件名的结尾有要求。
+The video saves once, after the training. A long training saves while it runs, with a
+callback that `fit` calls after each epoch. TensorFlow's old tutorial calls
+`ModelCheckpoint("cp.ckpt", save_weights_only=True)`; today the name needs an ending.
 """
 
 import shutil
@@ -14,49 +13,50 @@ import models
 
 import keras
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
 lesson.step(1, "每个周期（epoch）存一个文件，最好的另存一个")
 
-# 旧教程里的写法：
-with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
-    keras.callbacks.ModelCheckpoint("cp.ckpt", save_weights_only=True)
-
-# 文件名以 `.keras` 结尾，就保存整个模型，与第 2 课一样。文件名里有 `{epoch}`，
-# 每个周期就各存一个文件。
+# A name that ends in `.keras` saves the whole model, as in lesson 2. With `{epoch}` in
+# the name each epoch gets a file of its own. "Best" means: the smallest `val_loss`.
 every_epoch = keras.callbacks.ModelCheckpoint(folder / "epoch-{epoch}.keras")
 best = keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True)
 
 # 图像少，学习率大：`loss` 一直下降，而 `val_loss`（没见过的图像的损失）会回升。
-x_few = x_train[:2000]
-y_few = y_train[:2000]
+x_few, y_few = x_train[:2000], y_train[:2000]
 unseen = (x_test, y_test)
 keras.utils.set_random_seed(1)
-model = models.build_and_compile(args.model)
+model = models.build_and_compile()
 model.optimizer.learning_rate = 0.01
-
-savers = [every_epoch, best]
-history = model.fit(
-    x_few, y_few, epochs=8, validation_data=unseen, callbacks=savers, verbose=2
-)
+settings = {"validation_data": unseen, "verbose": 2}
+history = model.fit(x_few, y_few, epochs=8, callbacks=[every_epoch, best], **settings)
 last_model = keras.models.load_model(folder / "epoch-8.keras")
 lesson.check_equal("epoch-8.keras 就是现在的模型", last_model(x_test), model(x_test))
 
-# “最好”是指 `val_loss` 最小。
 best_model = keras.models.load_model(folder / "best.keras")
 loss, accuracy = best_model.evaluate(x_test, y_test, verbose=0)
 smallest = min(history.history["val_loss"])
 lesson.check(f"best.keras 的 val_loss 是 {loss:.4f}", abs(loss - smallest) < 0.001)
 
-lesson.step(2, "“最好”按什么算？")
+# 旧教程里的写法：
+with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
+    keras.callbacks.ModelCheckpoint("cp.ckpt", save_weights_only=True)
 
-# 不给 `validation_data`，就没有 `val_loss`：Keras 会警告，而且每次都保存。
-with lesson.expect_warning("Can save best model only with val_loss available"):
-    model.fit(x_few, y_few, epochs=2, callbacks=[best], verbose=2)
-best_model = keras.models.load_model(folder / "best.keras")
-lesson.check_equal("best.keras 其实是最后的模型", best_model(x_test), model(x_test))
+lesson.step(2, "Stop when it gets no better")
+
+# EarlyStopping can give the model its best weights back. Its optimizer stays that of
+# the last epoch: to continue training, load best.keras.
+stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
+keras.utils.set_random_seed(1)
+model = models.build_and_compile()
+model.optimizer.learning_rate = 0.01
+model.fit(x_few, y_few, epochs=8, callbacks=[stop], **settings)
+lesson.check_same_weights("it has the weights of best.keras", model, best_model)
+steps = int(model.optimizer.iterations)
+best_steps = int(best_model.optimizer.iterations)
+lesson.check(f"but {steps} steps of Adam, not {best_steps}", steps != best_steps)
 
 lesson.step(3, "训练中途停止")
 
@@ -75,7 +75,7 @@ class StopInThirdEpoch(keras.callbacks.Callback):
 # 两次训练看到的图像顺序就相同，可以互相比较。
 shutil.rmtree(folder / "backup", ignore_errors=True)  # 删除上一次运行留下的文件
 keras.utils.set_random_seed(2)
-model = models.build_and_compile(args.model)
+model = models.build_and_compile()
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
 savers = [backup, StopInThirdEpoch()]
 with lesson.expect_error(RuntimeError, "在第三个周期中途停止"):
@@ -83,18 +83,17 @@ with lesson.expect_error(RuntimeError, "在第三个周期中途停止"):
 
 lesson.step(4, "像程序重新启动那样，再训练一次")
 
-# 写法与之前一样：`fit` 会找到已保存的内容，继续训练，结束时再把它删掉。
+# It does as before: `fit` finds what was saved, continues, and at the end deletes it.
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
-restored_model = models.build_and_compile(args.model)
-history = restored_model.fit(
-    x_train, y_train, epochs=4, shuffle=False, callbacks=[backup], verbose=2
-)
+restored_model = models.build_and_compile()
+settings = {"epochs": 4, "shuffle": False, "verbose": 2}
+history = restored_model.fit(x_train, y_train, callbacks=[backup], **settings)
 lesson.check("从第三个周期重新开始", history.epoch == [2, 3])
 
 # 同样的训练，从未停过，最后得到的权重也相同：
 keras.utils.set_random_seed(2)
-model = models.build_and_compile(args.model)
-model.fit(x_train, y_train, epochs=4, shuffle=False, verbose=2)
+model = models.build_and_compile()
+model.fit(x_train, y_train, **settings)
 lesson.check_same_weights("恢复之后继续训练，逐位相同", restored_model, model)
 
 # 如果打乱顺序，或者用了 Dropout，还要多做一些：见第 9 课。训练正在保存时被强制终止，

@@ -47,7 +47,6 @@ class ShuffledBatches(keras.utils.PyDataset):
         return x_train[chosen], y_train[chosen]
 
 
-# Dropout 的状态记着它取过多少次随机数。
 class SaveAfterTwoEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == 1:  # Keras 从 0 开始数
@@ -58,29 +57,30 @@ class SaveAfterTwoEpochs(keras.callbacks.Callback):
 
 callbacks = [plateau, SaveAfterTwoEpochs()]
 batches = ShuffledBatches(first_epoch=0)
-model.fit(batches, epochs=4, shuffle=False, callbacks=callbacks, verbose=2)
+history = model.fit(batches, epochs=4, shuffle=False, callbacks=callbacks, verbose=2)
 
 lesson.step(2, "只凭 .keras 文件，重新训练第 3、4 个周期")
 
 last_two = {"initial_epoch": 2, "epochs": 4, "verbose": 2}
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
-lesson.check_other_weights("训练结果变了", resumed_model, model)
+lesson.check_other_weights("with other random numbers", resumed_model, model)
 
 lesson.step(3, "加上 Dropout 的状态")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
-lesson.check_other_weights("还是不一样", resumed_model, model)
+lesson.check_other_weights("in another order of the data", resumed_model, model)
 
 lesson.step(4, "再加上数据的顺序")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
-resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **last_two)
-lesson.check_other_weights("还是不一样", resumed_model, model)
+again = resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **last_two)
+lesson.check("epoch 3 is equal", again.history["loss"][0] == history.history["loss"][2])
+lesson.check_other_weights("epoch 4: another learning rate", resumed_model, model)
 
 lesson.step(5, "再加上回调函数记住的内容")
 
@@ -95,6 +95,6 @@ resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
 resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **last_two)
-lesson.check_same_weights("逐位相同", resumed_model, model)
+lesson.check_same_weights("not one bit differs", resumed_model, model)
 
 # resumable.py 能为您自己的训练做好这一切：见 programs/own_training.py。

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), _ = data.load_mnist(args.samples)
 # 200 个批次，每批都是满满的 32 张图像：每个设备处理半批。（`resize` 取前 6,400 张图像；
 # 不够就重复使用。）
@@ -43,7 +43,7 @@ lesson.step(2, "在两个设备上训练，然后保存")
 strategy = tf.distribute.MirroredStrategy(devices)
 with strategy.scope():
     keras.utils.set_random_seed(1)
-    model = models.build(args.model)
+    model = models.build()
     # 这里没有像第 1 课那样设 `steps_per_execution`：在这种分布策略下，
     # 一次多步会让 `fit` 报错 InvalidArgumentError。
     model.compile(
@@ -55,7 +55,7 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 mirrored_file = folder / "mirrored.keras"
 model.save(mirrored_file)
 
-lesson.step(3, "分别在一个设备和两个设备上加载，继续训练")
+lesson.step(3, "Load on one device, and on both, and continue training")
 
 # 文件里没有分布策略。不在作用域里加载，就只用一个设备。
 one_device_model = keras.models.load_model(mirrored_file)
@@ -66,7 +66,7 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 one_device_model.fit(x_train, y_train, shuffle=False, verbose=2)
 both_devices_model.fit(x_train, y_train, shuffle=False, verbose=2)
 steps = one_device_model.optimizer.iterations.numpy()
-lesson.check(f"Adam 接着数批次：{steps}", steps == 400)
+lesson.check(f"Adam continued counting batches: {steps}", steps == 400)
 
 # 只用一个设备时，同样的数按另一种顺序相加，舍入也就不同。（有 BatchNormalization
 # 时差别更大：每个设备只看得到批次里自己的那一部分。）
@@ -84,7 +84,7 @@ model.save_weights(folder / "mnist.weights.json", max_shard_size=0.0003)
 for path in sorted(folder.glob("mnist*")):
     lesson.note(f"{path.name}: {path.stat().st_size:,} B")
 
-loaded_model = models.build_and_compile(args.model)
+loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.json")
 lesson.check_same_weights("已从所有文件加载", loaded_model, model)

@@ -1,8 +1,8 @@
 """第 13 课：SavedModel，不用您的程序也能预测
 
-视频里的写法是 `model.save("model/")`，写出的是一个文件夹，即 SavedModel。现在，
-`save` 写的是一个 `.keras` 文件，用来继续训练；要写这样的文件夹，
-用 `model.export("exported")`。这种文件夹用于推理，也就是预测。
+The video calls `model.save("model/")`. That wrote a folder, a SavedModel. Today `save`
+writes one `.keras` file, to continue training, and `model.export("exported")` writes
+the folder. It is for inference, which means: to predict.
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -41,22 +41,11 @@ lesson.note("variables/：权重，每个都存了两遍（Keras 的 issue 23553
 lesson.note("assets/：模型需要的其他文件；这个模型不需要。")
 lesson.note("fingerprint.pb：用来区分各个 SavedModel 的几个数。")
 
-lesson.step(3, "加载，然后预测")
+lesson.step(3, "在新的 Python 进程里预测，不用原来的类")
 
-# `serve` 是端点（endpoint）：SavedModel 里供调用的函数。它接受的数组，
-# 形状与训练时的相同。
-loaded = tf.saved_model.load(exported_folder)
-logits = loaded.serve(x_test)  # 每张图像十个数，最大的就是答案
-
-lesson.check_close("logits 的最大差值", logits, model(x_test))
-
-# 像上面那样，把加载得到的对象存到变量里。写成一行，它会过早被释放：
-with lesson.expect_error(AssertionError, "variables which have been deleted"):
-    tf.saved_model.load(exported_folder).serve(x_test)
-
-lesson.step(4, "在新的 Python 进程里预测，不用原来的类")
-
-# 这个进程不导入 `models`。
+# `serve` is the endpoint: the function of the SavedModel that is there to be called.
+# It takes an array of the shape that the model was trained with, and returns ten logits
+# an image: the largest is the answer. The process does not import `models`.
 np.save(folder / "images.npy", x_test)
 
 program = """
@@ -68,10 +57,14 @@ program = """
 """
 lesson.run("-c", program, directory=folder)
 
-logits_there = np.load(folder / "logits.npy")
-lesson.check_close("logits 的最大差值", logits_there, model(x_test))
+logits = np.load(folder / "logits.npy")
+lesson.check_close("logits 的最大差值", logits, model(x_test))
 
-lesson.step(5, "当作 Keras 模型的一层来用")
+# 像上面那样，把加载得到的对象存到变量里。写成一行，它会过早被释放：
+with lesson.expect_error(AssertionError, "variables which have been deleted"):
+    tf.saved_model.load(exported_folder).serve(x_test)
+
+lesson.step(4, "当作 Keras 模型的一层来用")
 
 # 这里在它后面接上 `Softmax`，把 logits 变成概率。
 saved_layer = keras.layers.TFSMLayer(exported_folder, call_endpoint="serve")
@@ -81,16 +74,17 @@ digit_model = keras.Sequential(
 probabilities = digit_model.predict(x_test[:1], verbose=0)[0]
 digit = probabilities.argmax()
 share = probabilities[digit]
-same = digit == logits[0].numpy().argmax()
+same = digit == logits[0].argmax()
 lesson.check(f"第一张测试图像预测为 {digit}，置信度 {share:.0%}", same)
 
-lesson.step(6, "哪些内容不在里面")
+lesson.step(5, "哪些内容不在里面")
 
-# 它没有 `fit`。像第 5 步那样放进别的模型里，它的权重可以训练，但 Dropout
-# 和 BatchNormalization 一直处于推理模式。
+# It has no `fit`. Its weights can be trained inside another model, as that of step 4,
+# but Dropout and BatchNormalization stay in inference mode.
+loaded = tf.saved_model.load(exported_folder)
 with lesson.expect_error(AttributeError, "no attribute 'fit'"):
     loaded.fit(x_train, y_train)
 
-# 它没有优化器状态。要继续训练，请存成 `.keras` 文件：见第 2 课。
+# It has no optimizer state. To continue training, save a `.keras` file: lesson 2.
 numbers = sum(variable.numpy().size for variable in loaded.variables)
 lesson.check(f"{numbers:,} 个数：只有权重", numbers == model.count_params())

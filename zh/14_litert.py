@@ -14,14 +14,14 @@ import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
 lesson.step(1, "训练一个周期（epoch）")
 
 keras.utils.set_random_seed(1)
-model = models.build_and_compile(args.model)
+model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
 # logits（softmax 之前的输出）是模型对一张图像算出的十个数，最大的就是它的答案。
@@ -37,37 +37,30 @@ litert_file = folder / "mnist.tflite"
 model.export(litert_file, format="litert", verbose=False)
 lesson.show(litert_file)
 
-lesson.step(3, "像在手机上那样，用一张图像运行")
+lesson.step(3, "Run it")
+
+
+# The interpreter numbers its arrays: `index` is the number of an input or an output.
+def predict(file, images):
+    """Return the logits that a LiteRT file computes, float32 (n, 10)."""
+    interpreter = Interpreter(model_content=file.read_bytes())
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, images.shape)  # in the file it is one image
+    with lesson.quietly():  # LiteRT 会输出一行处理器的信息
+        interpreter.allocate_tensors()
+    interpreter.set_tensor(index, images)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+litert_logits = predict(litert_file, x_test)
+lesson.check_close("logits 的最大差值", litert_logits, logits)
 
 # 换成您自己的模型，请先这样试一试导出的文件，再放心使用。有的模型能导出，
 # 解释器却拒绝运行：LSTM 和 GRU（不加 `unroll=True` 时）、混合精度、IntegerLookup、
 # TextVectorization。
-with lesson.quietly():  # LiteRT 会输出一行处理器的信息
-    interpreter = Interpreter(model_content=litert_file.read_bytes())
-    interpreter.allocate_tensors()
 
-# 解释器给各个数组编了号。这两个是输入和输出。
-input_index = interpreter.get_input_details()[0]["index"]
-output_index = interpreter.get_output_details()[0]["index"]
-
-interpreter.set_tensor(input_index, x_test[:1])
-interpreter.invoke()
-digit = interpreter.get_tensor(output_index).argmax()
-same = digit == logits[0].argmax()
-lesson.check(f"第一张测试图像是 {digit}，与 Keras 的答案相同", same)
-
-lesson.step(4, "用全部测试图像运行")
-
-# 要一次处理许多图像，先得把输入改大。
-interpreter.resize_tensor_input(input_index, x_test.shape)
-interpreter.allocate_tensors()
-interpreter.set_tensor(input_index, x_test)
-interpreter.invoke()
-litert_logits = interpreter.get_tensor(output_index)
-
-lesson.check_close("logits 的最大差值", litert_logits, logits)
-
-lesson.step(5, "更小的文件")
+lesson.step(4, "更小的文件")
 
 # 量化（这里是动态范围量化）把大的权重数组存成 8 位整数，外加缩放系数；
 # 其余的仍是 float32。文件能缩小多少，取决于有哪些层。
@@ -78,18 +71,8 @@ lesson.show(small_file)
 size = small_file.stat().st_size / litert_file.stat().st_size
 lesson.check(f"大小是原来的 {size:.0%}", size < 0.3)
 
-# 运行方法同上。logits 不再相同，但大多数答案还是一样的。
-interpreter = Interpreter(model_content=small_file.read_bytes())
-interpreter.allocate_tensors()
-input_index = interpreter.get_input_details()[0]["index"]
-output_index = interpreter.get_output_details()[0]["index"]
-
-interpreter.resize_tensor_input(input_index, x_test.shape)
-interpreter.allocate_tensors()
-interpreter.set_tensor(input_index, x_test)
-interpreter.invoke()
-small_logits = interpreter.get_tensor(output_index)
-
+# The logits are not the same any more, and most answers are.
+small_logits = predict(small_file, x_test)
 difference = np.abs(small_logits - logits).max()
 lesson.note(f"logits 的最大差值为 {difference:.1g}。")
 small_accuracy = np.mean(small_logits.argmax(axis=1) == y_test)

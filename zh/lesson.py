@@ -24,7 +24,6 @@ from pathlib import Path
 
 import quiet  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data
-import models
 from modelfile.sentences import choose_language, wrapped
 
 import h5py
@@ -46,11 +45,11 @@ if WINDOWS:
 
 
 def _leave_quietly(kind, error, traceback):
-    """按下 Ctrl-C 之后只打印这一句；输出已经没有人读时，什么也不打印。"""
+    """Say one sentence after Ctrl-C, and nothing if the reader of the output has gone."""
     if issubclass(kind, KeyboardInterrupt):
         print("\n已用 Ctrl-C 停止。可以再次启动。")
     elif not issubclass(kind, BrokenPipeError) and not (
-        # 管道已经关闭时，Windows 给出的错误。
+        # How Windows reports a closed pipe.
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
         sys.__excepthook__(kind, error, traceback)
@@ -59,28 +58,18 @@ def _leave_quietly(kind, error, traceback):
 sys.excepthook = _leave_quietly
 
 
-def arguments(doc, model=False, parser=None):
+def arguments(doc):
     """读取一课的命令行选项，并打印标题。
 
     参数：
         doc：这一课的 docstring；第一行是标题。
-        model：这一课有没有 `--model` 选项。
-        parser：这一课自己的选项，一个 `argparse.ArgumentParser`（如果有）。
 
     返回：
-        argparse.Namespace：`samples`（int）、`full`（bool：用了全部 MNIST，
-        因此可以验证准确率）、`model`（str，如果这一课有），以及这一课自己的选项。
+        argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
+        that accuracies can be checked).
     """
     title = doc.splitlines()[0]
-    parser = parser or argparse.ArgumentParser()
-    parser.description = title
-    if model:
-        parser.add_argument(
-            "--model",
-            choices=list(models.BUILDS),
-            default="sequential",
-            help="用哪种方式搭建分类器（默认：%(default)s）",
-        )
+    parser = argparse.ArgumentParser(description=title)
     parser.add_argument(
         "--samples",
         type=number(data.TRAINING_IMAGES),
@@ -91,10 +80,10 @@ def arguments(doc, model=False, parser=None):
     args = parser.parse_args()
     args.full = args.samples == data.TRAINING_IMAGES
     print(title)
-    images = f"{args.samples:,} 张训练图像"
-    if model:
-        images = f"模型：{args.model}，{images}"
-    print(f"TensorFlow {tf.__version__}，Keras {keras.__version__}，{images}")
+    print(
+        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, "
+        f"{args.samples:,} training images"
+    )
     return args
 
 
@@ -257,7 +246,7 @@ def headline(message, width=240):
 
 
 def free_ports():
-    """返回本机上没有被占用的两个端口。"""
+    """Return two ports of this machine that are free."""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,
@@ -295,8 +284,9 @@ def run(*command, directory=None):
     """在新进程里运行 Python，并等它结束。如果它出错，这一课就结束。
 
     参数：
-        *command：`python` 后面的内容：本项目的一个程序和它的选项；
-            或者 "-c" 和 Python 代码，代码会先打印出来。
+        *command: what stands behind `python`: a program of this project and its arguments;
+            "-m", a module of it and its arguments; or "-c" and Python code, which is
+            printed first.
         directory：该进程的工作目录。
     """
     program, *arguments = command
@@ -306,7 +296,7 @@ def run(*command, directory=None):
         print(*(f"   > {line}".rstrip() for line in code.splitlines()), "", sep="\n")
         arguments = [code]
         environment["PYTHONPATH"] = str(HERE)
-    else:
+    elif program != "-m":
         program = HERE / program
     command = [sys.executable, program, *arguments]
     if subprocess.run(command, check=False, cwd=directory, env=environment).returncode:

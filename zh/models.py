@@ -53,10 +53,11 @@ def functional(units=HIDDEN):
 
 @keras.saving.register_keras_serializable(package="lessons")
 class Classifier(keras.Model):
-    """写成类的分类器。
+    """The classifier as a class.
 
-    它的计算是 Python 代码，不在 `.keras` 或 `.h5` 文件里。文件里只有注册这个类所用的
-    名称，以及 `get_config` 的返回值；加载时必须有这个类。
+    Its computation is Python code, which is not in a `.keras` or `.h5` file. The
+    file has the name under which the class is registered and what `get_config`
+    returns; a program that loads it must have the class.
 
     参数：
         hidden：隐藏层的单元数。

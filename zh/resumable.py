@@ -401,7 +401,7 @@ class Saver(keras.callbacks.Callback):
         self.state, self.memory = saved["state"], saved["memory"]
         before, now = copy.deepcopy([saved["about"], self.about])
         for name in self.callbacks.keys() & self.memory.keys():
-            # 它记住的内容不是设置，它刚创建时没有的也不是。
+            # What it remembers is not a setting, and neither is what it has got since.
             pair = before["callbacks"][name], now["callbacks"][name]
             for key in {*self.memory[name], *(pair[0].keys() ^ pair[1].keys())}:
                 for each in pair:
@@ -531,7 +531,7 @@ class Saver(keras.callbacks.Callback):
         batches = max(self.batches_seen, default=-1) + 1
         inside = batches < (self.params["steps"] or 0)
         if self.model.stop_training and (inside or not math.isfinite(loss)):
-            # 半个周期无法继续训练，而带 NaN 的周期也没有人想恢复。
+            # Half an epoch cannot be continued, and one with NaN is of no use.
             why = "在中途" if math.isfinite(loss) else f"因损失为 {loss} 而"
             print(
                 f"第 {epoch + 1} 个周期{why}停止了，没有保存：下次启动会从第"

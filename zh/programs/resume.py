@@ -1,13 +1,14 @@
-"""第 2 课的第二个进程：加载模型，继续训练
+"""Lesson 2, the second process: load the model and continue training
 
-本程序由 02_save_load_full_model.py 启动；那一课运行过之后，也可以单独启动它。
-模型怎样搭建、怎样编译，文件里都写着；只有用到自己写的类时，才需要 models.py。
+02_save_load_full_model.py starts this program. When that lesson has run, you can start
+it, too. The file says what to build, and how to compile it. (For a model with your own
+classes this program would import them: lesson 4.)
 """
 
 import sys
 from pathlib import Path
 
-# lesson.py、data.py 和 models.py 在上一级文件夹里。
+# The folder above has lesson.py and data.py.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data
@@ -15,16 +16,12 @@ import data
 import keras
 import numpy as np
 
-args = lesson.arguments(__doc__, model=True)
+args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder("02_save_load_full_model.py")
 model_file = folder / "mnist.keras"
 if not model_file.exists():
     sys.exit(f"找不到 {model_file}。请先运行 02_save_load_full_model.py。")
-
-# 子类化模型的类是 Python 代码，不在文件里：见第 4 课。
-if args.model == "subclassed":
-    import models
 
 model = keras.models.load_model(model_file)
 predictions = model.predict(x_test, verbose=0)

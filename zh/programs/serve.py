@@ -1,9 +1,21 @@
-"""提供文件夹里文件的服务器，只供本机的浏览器访问：见第 15 课。"""
+"""Lesson 15: a server of its page, for browsers of this computer
+
+    python programs/serve.py [PORT]
+
+Run 15_tensorflow_js.py first: it writes the page and its model.
+"""
 
 import functools
 import http.server
 import os
 import sys
+from pathlib import Path
+
+# 上一级文件夹里有 data.py。
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+import data
+
+PAGE = data.ROOT / "saved" / "15_tensorflow_js" / "web"
 
 
 class _PageServer(http.server.ThreadingHTTPServer):
@@ -13,24 +25,40 @@ class _PageServer(http.server.ThreadingHTTPServer):
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
-        pass  # 每个请求都输出一行的话，本课打印的内容就被淹没了
+        pass  # a line for each request would bury the address
 
 
 def page_server(folder, port):
     """返回一个服务器，把一个文件夹里的文件提供给本机的浏览器。
 
     参数：
-        folder：文件夹；可以以后再创建。
+        folder: the folder.
         port：127.0.0.1 的端口。
 
     返回：
         http.server.ThreadingHTTPServer：已占用这个端口；用 `serve_forever` 启动。
 
     异常：
-        SystemExit：端口被占用，或者不允许使用。
+        SystemExit: the port is taken, must not be used, or is not one.
     """
     handler = functools.partial(_QuietHandler, directory=folder)
     try:
-        return _PageServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        sys.exit(f"端口 {port} 不能用：{error.strerror}。请换一个：--serve 8001")
+        return _PageServer(("127.0.0.1", int(port)), handler)
+    except (OSError, OverflowError, ValueError) as error:
+        reason = getattr(error, "strerror", "") or "it is not a number up to 65535"
+        sys.exit(
+            f"Port {port} cannot be used: {reason}. Take another one: serve.py 8001"
+        )
+
+
+if __name__ == "__main__":
+    if not (PAGE / "model.json").exists():
+        sys.exit("Run 15_tensorflow_js.py first: it writes what this program serves.")
+    port = sys.argv[1] if len(sys.argv) > 1 else "8000"
+    server = page_server(PAGE, port)
+    try:
+        address = f"http://127.0.0.1:{port}/"
+        print(f"Open {address} in a browser. Ctrl-C ends the server.", flush=True)
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("服务器已停止。")
