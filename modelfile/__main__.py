@@ -247,6 +247,16 @@ def say_version(facts, args):
                 ", ".join(unknown),
             )
         ]
+    refused = [t for t, since in facts["old_settings"].items() if args.version >= since]
+    if refused:
+        return False, [
+            say(
+                "{} refuses the file as it is: {} of an older version. The lines above are "
+                "for it.",
+                name,
+                ", ".join(refused),
+            )
+        ]
     if facts["needs_keras"] <= args.version:
         return True, [say("{} reads the file as it is.", name)]
     return True, [

@@ -16,7 +16,8 @@ import numpy as np
 ONE_ARRAY = 200_000_000  # bytes
 END = "/.ATTRIBUTES/VARIABLE_VALUE"
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-COUNTER = re.compile(r"optimizer/(iter|_iterations|iterations)/")
+COUNTER = re.compile(r"(.+/)(iter|_iterations|iterations)" + re.escape(END))
+RATE = re.compile(r"(.+/)(_?learning_rate|decay)" + re.escape(END))
 # Variables that are no weights: the optimizer's settings and counters.
 NO_WEIGHTS = re.compile(
     r"(^|/)(_?optimizer|save_counter|keras_api|_?iterations?)(/(?!_trainable)|$)"
@@ -73,7 +74,10 @@ def checkpoint(path, description):
         else say("Continue training, with its optimizer's state.")
     )
     roots = sorted({key.partition("/")[0] for key in keys} - {GRAPH_KEY})
-    description.code = lines(prefix, roots, old, steps is not None)
+    roots = roots if old else names_at_the_top(variables)
+    description.code = lines(
+        prefix, arguments(variables, roots), old, steps is not None
+    )
     if not set(roots) <= {"model", "save_counter"} and not old:
         description.contents.append(
             say("Saved as tf.train.Checkpoint({}).", some(roots, 6))
@@ -81,28 +85,57 @@ def checkpoint(path, description):
     return True
 
 
-def lines(prefix, roots, old, has_optimizer):
+def names_at_the_top(variables):
+    """Return the names under which objects were given to tf.train.Checkpoint."""
+    from tensorflow.core.protobuf import trackable_object_graph_pb2  # noqa: PLC0415
+
+    graph = trackable_object_graph_pb2.TrackableObjectGraph()
+    graph.ParseFromString(variables[GRAPH_KEY].values()[0].item())
+    return sorted(child.local_name for child in graph.nodes[0].children)
+
+
+def arguments(variables, roots):
+    """Return how tf.train.Checkpoint is called for a checkpoint of Keras 3; None if unclear.
+
+    Not all of it has to be given back: variables of their own are the program's.
+    """
+    optimizers = {start.removesuffix("/") for start in counters(variables)}
+    models = [
+        name
+        for name in roots
+        if name not in optimizers and f"{name}{END}" not in variables
+    ]
+    if len(models) != 1 or len(optimizers) > 1:
+        return None
+    parts = [f"{models[0]}=model"]
+    parts += [f"{name}=model.optimizer" for name in optimizers if "/" not in name]
+    return ", ".join(parts) if all(map(str.isidentifier, models)) else None
+
+
+def lines(prefix, called, old, has_optimizer):
     """Return the lines of Python that load a checkpoint."""
-    if old and "model" not in roots:
+    if old and called != "model=model":
         convert = f"keras2.convert({quoted(prefix)}, model)"
         return ["from modelfile import keras2", *kc.build_lines(), convert]
-    if not set(roots) <= {"model", "save_counter"}:
+    if called is None:
         return [
             "import tensorflow as tf",
             f"reader = tf.train.load_checkpoint({quoted(prefix)})",
             "for name, shape in reader.get_variable_to_shape_map().items():",
             "    print(name, shape)",
         ]
-    build = (
-        ["model.optimizer.build(model.trainable_variables)"] if has_optimizer else []
-    )
+    if has_optimizer:
+        build = kc.build_lines()
+        build.append("model.optimizer.build(model.trainable_variables)")
+    else:
+        build = kc.build_lines(compiled=False)
     return [
         "import tensorflow as tf",
-        *kc.build_lines(),
         *build,
-        f"status = tf.train.Checkpoint(model=model).read({quoted(prefix)})",
+        f"status = tf.train.Checkpoint({called}).read({quoted(prefix)})",
         say(
-            "status.assert_existing_objects_matched()  # or it may load nothing, silently"
+            "{}  # or it may load nothing, silently",
+            "status.assert_existing_objects_matched()",
         ),
     ]
 
@@ -197,15 +230,32 @@ def read_variables(prefix, description):
     return variables
 
 
-def is_state(key):
-    return ".OPTIMIZER_SLOT" in key or "optimizer/_variables/" in key
+def counters(variables):
+    """Return dict from what the keys of an optimizer begin with to the key of its counter."""
+    rates = {found[1] for key in variables if (found := RATE.fullmatch(key))}
+    found = [match for key in variables if (match := COUNTER.fullmatch(key))]
+    return {match[1]: match[0] for match in found if match[1] in rates}
+
+
+def is_state(key, optimizers):
+    places = tuple(f"{start}_variables/" for start in optimizers)
+    return ".OPTIMIZER_SLOT" in key or key.startswith(places)
 
 
 def add_variables(description, variables):
     """Fill the table: a row for each object that has variables."""
-    groups = {}
+    groups, optimizers = {}, counters(variables)
+    places = tuple(f"{start}_trainable_variables/" for start in optimizers)
     for key, array in variables.items():
-        if key != GRAPH_KEY and not is_state(key) and not NO_WEIGHTS.search(array.name):
+        if key.startswith(tuple(optimizers)) and not key.startswith(places):
+            continue
+        if array.shape == () and "/" not in array.name:
+            continue  # a counter of the program's own
+        if (
+            key != GRAPH_KEY
+            and ".OPTIMIZER_SLOT" not in key
+            and not (NO_WEIGHTS.search(array.name))
+        ):
             owner = array.name.rpartition("/")[0] or array.name
             groups.setdefault(owner, []).append(array)
     rows = [({"name": name, "kind": ""}, inside) for name, inside in groups.items()]
@@ -214,10 +264,12 @@ def add_variables(description, variables):
 
 def add_state(description, variables, optimizer):
     """Say how far the optimizer was, and return its counter; None if there is none."""
-    for key, array in variables.items():
-        if COUNTER.search(key) and array.shape == ():
+    optimizers = counters(variables)
+    for key in optimizers.values():
+        array = variables[key]
+        if array.shape == () and array.values:
             steps = int(array.values()[0])
-            has_state = any(map(is_state, variables))
+            has_state = any(is_state(name, optimizers) for name in variables)
             description.facts.update(steps=steps, optimizer_state=has_state)
             kc.say_state(description, optimizer, steps, has_state)
             return steps

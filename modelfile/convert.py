@@ -61,7 +61,11 @@ def from_tfjs(path, training):
 
 
 def from_keras(path, training):
-    return keras.models.load_model(path, compile=training), []
+    with tempfile.TemporaryDirectory() as folder:
+        # Without what an old version wrote and this one refuses.
+        copy = Path(folder) / "model.keras"
+        older.write(path, copy, older.minor_version(keras.__version__))
+        return keras.models.load_model(copy, compile=training), []
 
 
 # For each kind of file: how to load it, and what was compared.

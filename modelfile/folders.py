@@ -1,7 +1,7 @@
 """Folders of Keras 3: what OrbaxCheckpoint writes, an unpacked `.keras`, a KerasHub preset."""
 
 import ast
-import math
+import datetime
 
 from modelfile import keras_config as kc
 from modelfile import keras_files, zips
@@ -12,6 +12,12 @@ from modelfile.sentences import say
 import h5py
 
 MOST = 64_000_000  # bytes of a JSON text
+WRAPPERS = (
+    "Bidirectional",
+    "TimeDistributed",
+    "SpectralNormalization",
+    "StackedRNNCells",
+)
 
 
 def read_json(path):
@@ -24,67 +30,85 @@ def read_json(path):
 
 def orbax_checkpoint(path, description):
     """The folder of keras.callbacks.OrbaxCheckpoint, or one of the steps in it."""
-    steps = [path]
-    if not (path / "_CHECKPOINT_METADATA").is_file():
-        found = [p for p in path.iterdir() if (p / "_CHECKPOINT_METADATA").is_file()]
-        steps = sorted(found, key=lambda p: (len(p.name), p.name))
+    asked = path
+    if (path / "_CHECKPOINT_METADATA").is_file():
+        asked = path.absolute()
+        path = asked.parent if path.name == "" else path.parent
+    found = [p for p in path.iterdir() if (p / "_CHECKPOINT_METADATA").is_file()]
+    steps = sorted(found, key=lambda p: (p.name.isdecimal(), len(p.name), p.name))
     if not steps or not (steps[-1] / "pytree" / "_METADATA").is_file():
         return False
     description.is_a(
         "orbax", say("A checkpoint of Orbax, as OrbaxCheckpoint of Keras writes it.")
     )
-    description.written_by.append(
-        say("Orbax and Keras 3; the folder does not say which version, nor when.")
+    description.contents.append(
+        say("Steps: {}. Described is the last one.", some([p.name for p in steps], 6))
     )
-    if len(steps) > 1 or steps[0] != path:
-        description.contents.append(
+    step = steps[-1]
+    if not step.name.isdecimal():
+        description.refuse(
             say(
-                "Steps: {}. Described is the last one.",
-                some([p.name for p in steps], 6),
+                "Its name should be a number, 0 say, in a folder: so Keras finds a step."
             )
         )
-    step = steps[-1]
-    groups = arrays_of(step, description)
-    rows = [({"name": name, "kind": ""}, inside) for name, inside in groups.items()]
-    kc.add_layers(description, rows)
+    elif asked != path and asked.name != step.name:
+        description.needs.append(
+            say(
+                "The step {} alone in another folder, to load that one: Keras loads the last "
+                "step of a folder.",
+                asked.name,
+            )
+        )
+    written = (
+        read_json(step / "_CHECKPOINT_METADATA").get("commit_timestamp_nsecs") or 0
+    )
+    day = datetime.datetime.fromtimestamp(written // 10**9, datetime.UTC)
+    description.written_by.append(
+        say("Orbax and Keras 3, on {} (UTC).", f"{day:%Y-%m-%d at %H:%M}")
+    )
+    say_variables(description, step)
     say_orbax_model(description, step, path)
     return True
 
 
-def arrays_of(step, description):
-    """Return dict from a layer's path to its arrays; what the optimizer keeps is a fact."""
+def say_variables(description, step):
+    """Say which variables a step has. Their shapes are there if JAX wrote them."""
     tree = read_json(step / "pytree" / "_METADATA")["tree_metadata"]
-    groups, states = {}, 0
+    groups, states, optimizers = {}, 0, set()
     for key, value in tree.items():
-        names = [str(part) for part in ast.literal_eval(key)]
-        shape = value["value_metadata"].get("write_shape")
-        if shape is None:
-            continue
-        array = Array("/".join(names), tuple(int(n) for n in shape), "float32")
-        if math.prod(array.shape) > 10**12:
-            raise ValueError(
-                say("{} has the shape {}, and no values", names[-1], array)
-            )
-        if names[0] == "optimizer_variables":
-            is_state = names[-1] not in ("iteration", "learning_rate")
-            states += is_state
-        elif names[0] in ("trainable_variables", "non_trainable_variables"):
-            groups.setdefault("/".join(names[1:-1]), []).append(array)
+        kind, *names = map(str, ast.literal_eval(key))
+        if kind == "optimizer_variables" and len(names) > 1:
+            states += names[-1] not in ("iteration", "learning_rate")
+            optimizers.add(names[0])
+        elif not kind.endswith("trainable_variables") or not names:
+            continue  # of metrics, or an empty group
+        elif names[-1] != "seed_generator_state":
+            shape = value["value_metadata"].get("write_shape")
+            size = None if shape is None else tuple(int(n) for n in shape)
+            array = Array(names[-1], size or (), "float32")
+            if array.size > 10**12:
+                raise ValueError(
+                    say("{} has the shape {}, and no values", names[-1], array)
+                )
+            groups.setdefault("/".join(names[:-1]), []).append((size, array))
+    description.contents.append(say("{} variables.", sum(map(len, groups.values()))))
+    if any(size is None for inside in groups.values() for size, _ in inside):
+        description.contents.append(say("Their shapes are not in the folder."))
+    else:
+        rows = [
+            ({"name": name, "kind": ""}, [array for _, array in inside])
+            for name, inside in groups.items()
+        ]
+        kc.add_layers(description, rows)
     description.facts["optimizer_state"] = states > 0
+    description.facts["optimizer_names"] = sorted(optimizers)
     description.contents.append(
         say("An optimizer's state.") if states else say("No optimizer's state.")
     )
-    missing = [
-        n for n in ("manifest.ocdbt", "_sharding") if not (step / "pytree" / n).exists()
-    ]
-    if missing or not (step / "commit_success.txt").is_file():
-        description.refuse(
-            say(
-                "It is not complete: {} is missing.",
-                some(missing or ["commit_success.txt"]),
-            )
-        )
-    return groups
+    parts = ["pytree/manifest.ocdbt", "pytree/d", "commit_success.txt"]
+    missing = [name for name in parts if not (step / name).exists()]
+    if missing:
+        description.refuse(say("It is not complete: {} is missing.", some(missing)))
 
 
 def say_orbax_model(description, step, path):
@@ -95,44 +119,94 @@ def say_orbax_model(description, step, path):
         strings = read_json(text)
         config = kc.parse(strings["config"]) if "config" in strings else {}
     description.needs.append(say("The package orbax-checkpoint (pip install)."))
+    own = []
     if config:
         kc.name_layers(description, config)
         own = kc.add_needs(description, config)
-    functional = config.get("class_name") == "Functional"
-    absolute = f"os.path.abspath({quoted(path)})"
-    if functional:
-        description.can.append(
-            say("Predict, and continue training with its optimizer's state.")
+    has_state = bool(description.facts["optimizer_names"])
+    kind = config.get("class_name")
+    data = kc.data_lines(config)
+    lines = [
+        *data[:1],
+        "import ast, json, os",
+        f"folder = os.path.abspath({quoted(path)})",
+    ]
+    comes_back = kind in ("Functional", "Sequential") and not own
+    comes_back = comes_back and not loses_names(config)
+    if comes_back and kind == "Sequential":
+        description.needs.append(
+            say(
+                "The lines below: load_model gives a Sequential random weights, without an "
+                "error."
+            )
         )
-        description.code = kc.load_lines(path, own, kc.input_shapes(config))
-        description.code = [
-            line.replace(quoted(path), absolute) if quoted(path) in line else line
-            for line in description.code
+    if comes_back and kind == "Functional":
+        lines += ["import keras", "model = keras.models.load_model(folder)"]
+    elif comes_back:
+        lines += [
+            "import keras",
+            f'text = open({quoted(text)}, encoding="utf-8").read()',
+            'config = json.loads(json.loads(text)["config"])',
+            "model = keras.saving.deserialize_keras_object(config)",
+            say(
+                "{}  # with the names in the folder",
+                "model = keras.models.clone_model(model)",
+            ),
         ]
-        description.code.insert(0, "import os")
-        return
-    description.needs.append(
-        say(
-            "Your program, to build the same model with the same names: load_model gives a "
-            "Sequential or your own class random weights, without an error, and load_weights "
-            "loads nothing where a name differs."
+        if "compile_config" in config:
+            lines.append('model.compile_from_config(config["compile_config"])')
+        lines.append("model.load_weights(folder)")
+    else:
+        names = description.facts["optimizer_names"]
+        names += (
+            [config["config"]["name"]] if "name" in config.get("config", {}) else []
         )
-    )
-    description.can.append(say("Predict, in a model that your program builds."))
+        description.needs.append(
+            say(
+                "Your program, to build the same model with the same names, of the model, of "
+                "its layers and of its optimizer ({}). load_model and load_weights leave "
+                "variables of other names as they were, random, without an error.",
+                some(names),
+            )
+        )
+        lines += kc.build_lines()
+        if has_state:
+            lines.append("model.optimizer.build(model.trainable_variables)")
+        lines.append("model.load_weights(folder)")
+    description.can.append(say("Predict."))
     description.can.append(
-        say(
-            "Continue training with its optimizer's state: the line with optimizer.build."
-        )
+        say("Continue training with its optimizer's state.")
+        if has_state
+        else say("Continue training, with a fresh optimizer.")
+    )
+    variables = (
+        "model.weights + model.optimizer.variables" if has_state else "model.weights"
     )
     description.code = [
-        "import os",
-        *kc.build_lines(),
-        "model.optimizer.build(model.trainable_variables)",
-        "before = model.get_weights()",
-        f"model.load_weights({absolute})",
-        "same = [(a == b).all() for a, b in zip(before, model.get_weights())]",
-        say("assert not all(same)  # or nothing was loaded: the names differ"),
+        *lines,
+        f"tree = json.load(open({quoted(step / 'pytree' / '_METADATA')}))",
+        'keys = map(ast.literal_eval, tree["tree_metadata"])',
+        'names = {"/".join(map(str, key[1:])) for key in keys}',
+        f"lost = [v.path for v in {variables} if v.path not in names]",
+        say(
+            "{}  # they have other names in the folder, and no value",
+            "assert not lost, lost",
+        ),
+        *data[1:],
+        *(["predictions = model.predict(x)"] if data else []),
     ]
+
+
+def loses_names(config):
+    """Return whether a model that is built from its configuration has other names.
+
+    So it is where a layer is built before the one that it is in. (Keras 3.15)
+    """
+    inside = [part.get("class_name") for part in kc.parts(config) if part is not config]
+    lost = {"Sequential", *WRAPPERS}
+    if config.get("class_name") == "Sequential":
+        lost |= {"Functional", "Normalization"}
+    return bool(lost & set(inside))
 
 
 def keras_hub_preset(path, description):

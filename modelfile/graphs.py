@@ -13,18 +13,16 @@ from modelfile.sentences import say
 
 import numpy as np
 
+# Operations at whose end there is no prediction.
+NO_RESULT = {"NoOp", "Placeholder", "Const", "Assert", "PrintV2", "WriteFile"}
+NO_RESULT |= {"PlaceholderWithDefault", "SaveV2", "AssignVariableOp", "Assign"}
 MOST = 300_000_000  # bytes of a graph that is read
 # Operations that touch files or run Python.
 FILE_OPERATIONS = {"WriteFile", "ReadFile", "PyFunc", "EagerPyFunc", "PyFuncStateless"}
 FILE_OPERATIONS |= {"DatasetToTFRecord", "SaveDataset", "LoadDataset"}
-TYPES = {
-    1: "float32",
-    2: "float64",
-    3: "int32",
-    9: "int64",
-    14: "bfloat16",
-    19: "float16",
-}
+TYPES = {1: "float32", 2: "float64", 14: "bfloat16", 19: "float16", 7: "string"}
+TYPES |= {3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool"}
+TYPES |= {17: "uint16", 22: "uint32", 23: "uint64"}
 NUMPY = {"float32": "<f4", "float64": "<f8", "float16": "<f2"}
 TRUST = say(
     "TensorFlow. Load one only from somebody you trust: it can write files (lesson 17)."
@@ -61,7 +59,7 @@ def saved_model(path, description):
     description.can.append(
         say("Predict, without your classes: their computation is in it.")
     )
-    description.code = saved_model_lines(path, signature, of_keras_3)
+    description.code = saved_model_lines(path, signature)
     if metadata is None:
         description.can.append(
             say("Not continue training: it has no fit, and load_model refuses it.")
@@ -157,7 +155,7 @@ def say_variables(description, path, has_optimizer):
 
 
 def say_signatures(description, graph):
-    """Say what can be called, and return (name, input's name, example) of the best."""
+    """Say what can be called, and return (name, lines that make its data) of the best."""
     shown = None
     for name, signature in sorted(graph.signature_def.items()):
         if name.startswith("__"):
@@ -174,26 +172,40 @@ def say_signatures(description, graph):
                 some(outputs, 3) or "()",
             )
         )
-        if len(signature.inputs) == 1:
-            ((key, info),) = signature.inputs.items()
-            data = example(info.tensor_shape, info.dtype)
-            if data and (shown is None or name == "serving_default"):
-                shown = name, key, data
+        data = kc.named_data_lines(
+            [
+                (key, *example(info.tensor_shape, info.dtype))
+                for key, info in sorted(signature.inputs.items())
+            ]
+        )
+        if data and (shown is None or name == "serving_default"):
+            shown = name, data
+        inputs = signature.inputs.items()
+        say_unknown(
+            description, [key for key, info in inputs if info.tensor_shape.unknown_rank]
+        )
     return shown
 
 
-def saved_model_lines(path, signature, of_keras_3):
+def say_unknown(description, names):
+    """Say of which inputs a graph does not say the shape."""
+    sentence = say("The shape of {}: it is not in the file.", some(sorted(names), 4))
+    if names and sentence not in description.needs:
+        description.needs.append(sentence)
+
+
+def saved_model_lines(path, signature):
     lines = ["import tensorflow as tf", f"loaded = tf.saved_model.load({quoted(path)})"]
     if signature is None:
         return [*lines, "print(list(loaded.signatures))"]
-    name, key, data = signature
-    lines += kc.data_lines([data])
-    if of_keras_3:
-        return [*lines, "predictions = loaded.serve(x)"]
+    name, data = signature
     return [
+        *data[:1],
         *lines,
         f"predict = loaded.signatures[{literal(name)}]",
-        f"predictions = predict(**{{{literal(key)}: tf.constant(x)}})",
+        *data[1:],
+        "tensors = {name: tf.constant(array) for name, array in data.items()}",
+        "predictions = predict(**tensors)",
     ]
 
 
@@ -253,9 +265,8 @@ def frozen_graph_lines(path, graph, description):
     used = {
         name.lstrip("^").partition(":")[0] for node in graph.node for name in node.input
     }
-    no_result = "NoOp", "Placeholder", "Const", "Assert"
     outputs = [
-        n.name for n in graph.node if n.name not in used and n.op not in no_result
+        n.name for n in graph.node if n.name not in used and n.op not in NO_RESULT
     ]
     names = [node.name for node in inputs]
     description.contents.append(
@@ -268,17 +279,24 @@ def frozen_graph_lines(path, graph, description):
         'load = lambda: tf.import_graph_def(graph, name="")',
         "loaded = tf.compat.v1.wrap_function(load, [])",
     ]
-    if len(inputs) != 1 or len(outputs) != 1:
+    data = kc.named_data_lines(
+        [
+            (f"{n.name}:0", *example(n.attr["shape"].shape, n.attr["dtype"].type))
+            for n in inputs
+        ]
+    )
+    say_unknown(
+        description, [n.name for n in inputs if n.attr["shape"].shape.unknown_rank]
+    )
+    if not data or not outputs:
         return lines
-    data = example(inputs[0].attr["shape"].shape, inputs[0].attr["dtype"].type)
-    if data is None:
-        return lines
-    ends = f"{literal(names[0] + ':0')}, {literal(outputs[0] + ':0')}"
+    ends = ", ".join(literal(f"{name}:0") for name in outputs)
     return [
+        *data[:1],
         *lines,
-        f"predict = loaded.prune({ends})",
-        *kc.data_lines([data]),
-        "predictions = predict(tf.constant(x))",
+        *data[1:],
+        f"predict = loaded.prune(list(data), [{ends}])",
+        "predictions = predict(*map(tf.constant, data.values()))",
     ]
 
 
@@ -315,13 +333,11 @@ def shape(proto):
 
 
 def example(proto, dtype):
-    """Return (shape as text, dtype) of a batch of one; None where that is not clear."""
-    sizes = [dim.size for dim in proto.dim]
-    full = [(32 if place else 1) if n < 0 else n for place, n in enumerate(sizes)]
-    known = TYPES.get(dtype) in ("float32", "float64", "int32", "int64")
-    if not known or proto.unknown_rank or np.prod(full, dtype=float) > 1e7:
-        return None
-    return shape_text(full), TYPES[dtype]
+    """Return (shape of one example as text, dtype); None for a shape that is not clear."""
+    if proto.unknown_rank:
+        return None, "?"
+    sizes = [None if dim.size < 0 else dim.size for dim in proto.dim]
+    return kc.example_shape(sizes), TYPES.get(dtype, "?")
 
 
 def first_graph(path):

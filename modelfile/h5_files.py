@@ -11,7 +11,6 @@ import h5py
 # load_model looks for these among the metrics, and fails.
 SHORT_NAMES = "mse", "mae", "mape", "msle"
 STATE_BY_HAND = """\
-model.compile_from_config(model.get_compile_config())  # with a place for the state
 with h5py.File({path}) as file:
     group = file["optimizer_weights"]
     values = [group[name][()] for name in group.attrs["weight_names"]]
@@ -57,7 +56,6 @@ def h5_model(path, description):
 
 
 def say_what_keras_3_can(description, path, config, own):
-    shapes = kc.input_shapes(config)
     operations = kc.operations(config)
     if operations:
         description.needs.append(
@@ -87,29 +85,49 @@ def say_what_keras_3_can(description, path, config, own):
             say("Continue training, compiled again: model.compile(...), then lesson 3.")
         )
         description.code = kc.load_lines(
-            path, own, shapes, f"{trust(description)}, compile=False"
+            path, own, config, f"{trust(description)}, compile=False"
         )
         return
-    if not description.facts["optimizer_state"]:
+    if not description.facts["optimizer_state"] or kc.has_frozen_attention(config):
         description.can.append(
             say("Continue training, with a fresh optimizer.")
             if "optimizer" in description.facts
             else say("Continue training, after model.compile(...).")
         )
-        description.code = kc.load_lines(path, own, shapes, trust(description))
+        fresh = compile_again(own) if "optimizer" in description.facts else []
+        description.code = kc.load_lines(path, own, config, trust(description), fresh)
+        if "loss" not in description.facts:
+            description.code += kc.compile_lines(config)
         return
+    random = kc.random_layers(config)
     description.can.append(
         say(
+            "Continue training with its optimizer's state, which the lines below give by "
+            "hand, but not to the last bit: the random numbers of {} are not in the file.",
+            some(random, 4),
+        )
+        if random
+        else say(
             "Continue training as if never interrupted: its optimizer's state has to be "
             "given by hand, as the lines below do. A .keras file gives it back by "
             "itself: --convert."
         )
     )
-    by_hand = STATE_BY_HAND.format(path=quoted(path)).splitlines()
+    by_hand = compile_again(own)
+    by_hand += STATE_BY_HAND.format(path=quoted(path)).splitlines()
     description.code = [
         "import h5py",
-        *kc.load_lines(path, own, shapes, trust(description), by_hand),
+        *kc.load_lines(path, own, config, trust(description), by_hand),
     ]
+
+
+def compile_again(own):
+    """Return the lines that give a loaded model a new optimizer, built for its weights."""
+    line = "model.compile_from_config(model.get_compile_config())"
+    if not kc.own_lines(own):
+        return [say("{}  # a new optimizer", line)]
+    scope = "with keras.saving.custom_object_scope(own):"
+    return [scope, say("{}  # a new optimizer", f"    {line}")]
 
 
 def trust(description):

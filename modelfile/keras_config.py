@@ -7,12 +7,28 @@ import re
 from pathlib import Path
 
 from modelfile.arrays import shape_text
-from modelfile.description import quoted, shorten, some
+from modelfile.description import literal, printable, quoted, shorten, some
 from modelfile.sentences import say
 
 # They draw random numbers, whose state no file of Keras has.
 RANDOM = re.compile(r"(\w*Dropout\w*|Gaussian\w+|Random\w+|AutoContrast|MixUp|CutMix)$")
-NUMBERS = "float32", "float64", "int32", "int64", "uint8", "bool"
+NUMBERS = "float32", "float64", "float16", "int64", "int32", "int16", "int8"
+NUMBERS += "uint64", "uint32", "uint16", "uint8", "bool"
+# For a model that was never compiled: what the activation of its output hints at.
+COMPILE = {
+    "softmax": say(
+        "{}  # labels: 0, 1 ...",
+        'model.compile("adam", "sparse_categorical_crossentropy")',
+    ),
+    "sigmoid": say(
+        "{}  # labels: 0 or 1", 'model.compile("adam", "binary_crossentropy")'
+    ),
+    "linear": say(
+        "{}  # or your own loss", 'model.compile("adam", "mean_squared_error")'
+    ),
+}
+MOST_LETTERS = 200  # of an input's name
+ATTENTION = "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention"
 OWN_CODE = "my_code"  # the name of the reader's own file in the lines to type
 
 
@@ -285,8 +301,24 @@ def cautions(config):
                     name,
                 )
             )
-        frozen = inner.get("trainable") is False and layers_of(part)
-        if frozen and part.get("class_name") == "Sequential":
+        if inner.get("lora_rank") and quantized({"dtype": inner.get("dtype")}):
+            found.append(
+                say(
+                    "A look at its predictions: Keras has added LoRA to the quantized weights "
+                    "of {}, and rounded them again.",
+                    name,
+                )
+            )
+        frozen = inner.get("trainable") is False
+        if frozen and part.get("class_name") in ATTENTION:
+            found.append(
+                say(
+                    "trainable = False for each layer in {}, should it stay frozen: loading "
+                    "unfreezes them, and skips the optimizer's state.",
+                    name,
+                )
+            )
+        if frozen and layers_of(part) and part.get("class_name") == "Sequential":
             found.append(
                 say(
                     "trainable = True for each layer of {}, should it be unfrozen: for the whole "
@@ -375,12 +407,11 @@ def lambda_functions(config):
 def quantized(config):
     """Return how layers are quantized, "int8" say; None if none is."""
     for part in parts(config):
-        if part.get("class_name") in (
-            "QuantizedDTypePolicy",
-            "QuantizedFloat8DTypePolicy",
-        ):
+        kind, mark, _ = str(part.get("class_name")).partition("DTypePolicy")
+        if mark and kind not in ("", "Float"):
             inner = part.get("config")
-            return shorten(inner.get("mode") if isinstance(inner, dict) else "?", 20)
+            mode = inner.get("mode") if isinstance(inner, dict) else None
+            return shorten(mode or kind.lower(), 20)
     return None
 
 
@@ -388,20 +419,29 @@ def random_layers(config):
     """Return the names of the layers that draw random numbers."""
     names = []
     for part in parts(config):
-        if RANDOM.match(str(part.get("class_name"))) and "initializers" not in str(
-            part.get("module")
-        ):
-            inner = part.get("config")
-            if isinstance(inner, dict) and "name" in inner:
-                names.append(str(inner["name"]))
-    return names
+        inner = part.get("config")
+        if not isinstance(inner, dict) or "initializers" in str(part.get("module")):
+            continue
+        drops = inner.get("dropout") or inner.get("recurrent_dropout")
+        if "name" in inner and (drops or RANDOM.match(str(part.get("class_name")))):
+            names.append(str(inner["name"]))
+    return list(dict.fromkeys(names))
+
+
+def has_frozen_attention(config):
+    """Return whether loading unfreezes layers, of which the optimizer has no state."""
+    return any(
+        part.get("class_name") in ATTENTION
+        and isinstance(part.get("config"), dict)
+        and part["config"].get("trainable") is False
+        for part in parts(config)
+    )
 
 
 def input_shapes(model):
-    """Return a list of (shape, dtype) for the inputs, or [] if they are not in the file.
+    """Return a list of (name, shape, dtype) of the inputs; [] if they are not in the file.
 
-    They come in the order of `model.inputs`. The shape has a 1 for the batch, and where any
-    size will do 32, of images 224.
+    They come in the order of `model.inputs`.
     """
     found, names = [], []
     for layer in layers_of(model):
@@ -414,30 +454,53 @@ def input_shapes(model):
             found.append((shape, config.get("dtype")))
         if model.get("class_name") == "Sequential":
             break
-    order = [name for name in input_names(model) if name in names]
+    order = [name for name in end_names(model) if name in names]
     if len(order) == len(names) > 1:
         found = [found[names.index(name)] for name in order]
+        names = order
     if not found and isinstance(model.get("build_config"), dict):
         found.append((model["build_config"].get("input_shape"), None))
+        names.append("x")
     result = []
-    for shape, dtype in found:
+    for name, (shape, dtype) in zip(names, found, strict=True):
         sizes = isinstance(shape, list) and shape
         if not sizes or not all(n is None or type(n) is int for n in shape):
             return []
-        full = [1 if shape[0] is None else shape[0]]
-        open_size = 224 if len(shape) == 4 else 32
-        full += [open_size if size is None else size for size in shape[1:]]
-        if not 0 < math.prod(full) < 10_000_000:
+        example = example_shape(shape)
+        if example is None:
             return []
         kind = dtype if dtype in (*NUMBERS, "string") else "float32"
-        result.append((shape_text(full), kind))
+        result.append((str(name), example, kind))
     return result
 
 
-def input_names(model):
-    """Return the names of a model's inputs in their order; [] if they are not in the file."""
+def example_shape(sizes):
+    """Return the shape of one example as text; None if it has too many numbers.
+
+    Args:
+        sizes: list of int, and None where any size will do: 1 for the batch, then 32, of
+            images 224.
+    """
+    count = len(sizes)
+    full = [
+        open_size(n, count) if size is None else size for n, size in enumerate(sizes)
+    ]
+    return shape_text(full) if 0 < math.prod(full) < 10_000_000 else None
+
+
+def open_size(place, count):
+    """Return the size to take at one of `count` places in a shape."""
+    return 1 if place == 0 else 224 if count == 4 else 32
+
+
+def end_names(model, ends="input_layers"):
+    """Return the names of the layers at a model's inputs, in their order, or outputs.
+
+    Returns:
+        list of str; [] if they are not in the file.
+    """
     config = model.get("config")
-    ends = config.get("input_layers") if isinstance(config, dict) else None
+    ends = config.get(ends) if isinstance(config, dict) else None
     if isinstance(ends, dict):  # Keras sorts the names of a dict
         ends = [ends[key] for key in sorted(ends)]
     if not isinstance(ends, list) or not ends:
@@ -447,37 +510,80 @@ def input_names(model):
     return [end[0] for end in ends if isinstance(end, list) and end]
 
 
-def data_lines(shapes):
-    """Return lines of Python that make a batch `x` of zeros with the right shapes."""
-    arrays = []
-    for shape, dtype in shapes:
+def data_lines(model):
+    """Return lines of Python that make a batch `x` of zeros, an array for each input.
+
+    They are in a dict if the model was made with one, else in the order of its inputs.
+    """
+    shapes, arrays = input_shapes(model), []
+    for _, shape, dtype in shapes:
         if dtype == "string":
             arrays.append(f'tf.fill({shape}, "text")')
         else:
             arrays.append(f'np.zeros({shape}, "{dtype}")')
     if not arrays:
         return []
-    value = arrays[0] if len(arrays) == 1 else f"[{', '.join(arrays)}]"
-    texts = any(dtype == "string" for _, dtype in shapes)
+    texts = any(dtype == "string" for *_, dtype in shapes)
     imports = (
         "import numpy as np; import tensorflow as tf" if texts else "import numpy as np"
     )
-    return [imports, say("x = {}  # your data", value)]
+    config = model.get("config")
+    keys = config.get("input_layers") if isinstance(config, dict) else None
+    if isinstance(keys, dict):
+        entries = zip(sorted(keys), arrays, strict=False)
+        entries = ", ".join(f"{literal(key)}: {array}" for key, array in entries)
+        return [imports, say("{}  # your data", f"x = {{{entries}}}")]
+    if len(arrays) == 1:
+        return [imports, say("{}  # your data", f"x = {arrays[0]}")]
+    names = ", ".join(shorten(printable(name), 40) for name, _, _ in shapes)
+    return [
+        imports,
+        say("{}  # your data: {}", f"x = [{', '.join(arrays)}]", names),
+    ]
 
 
-def load_lines(path, own, shapes, more="", then=()):
+def named_data_lines(inputs):
+    """Return lines of Python that make a dict `data` of zeros, an array for each input.
+
+    Args:
+        inputs: list of (name, shape as text or None, dtype).
+
+    Returns:
+        list of str; [] where an input's shape or dtype is not clear.
+    """
+    entries = []
+    for name, shape, dtype in inputs:
+        if (
+            shape is None
+            or dtype not in (*NUMBERS, "string")
+            or len(name) > MOST_LETTERS
+        ):
+            return []
+        value = f'np.zeros({shape}, "{dtype}")'
+        if dtype == "string":
+            value = f'np.full({shape}, "text")'
+        entries.append(f"{literal(name)}: {value}")
+    if len(entries) == 1:
+        dictionary = [say("{}  # your data", f"data = {{{entries[0]}}}")]
+    else:
+        dictionary = [say("# Your data:"), "data = {"]
+        dictionary += [*(f"    {entry}," for entry in entries), "}"]
+    return ["import numpy as np", *dictionary]
+
+
+def load_lines(path, own, model, more="", then=()):
     """Return the lines that load a whole model, and predict with it.
 
     Args:
         path: of the file.
         own: list of str, the names of the reader's own classes and functions.
-        shapes: what `input_shapes` returns.
+        model: dict, its configuration.
         more: more arguments of load_model.
         then: lines to type after the model is loaded.
     """
     # The file may be somebody else's: what is no name in Python does not get into a line.
     own = [name for name in own if name.isidentifier() and name.isascii()]
-    data = data_lines(shapes)
+    data = data_lines(model)
     lines = ["import keras", *data[:1], *own_lines(own)]
     arguments = more + (", custom_objects=own" if own else "")
     if "safe_mode" in arguments:
@@ -488,6 +594,16 @@ def load_lines(path, own, shapes, more="", then=()):
     return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
 
 
+def compile_lines(model):
+    """Return the lines that compile a model which never was: its outputs hint at a loss."""
+    layers = {str(layer_row(layer)["name"]): layer for layer in layers_of(model)}
+    last = end_names(model, "output_layers") or list(layers)[-1:]
+    ends = [layers[name].get("config") for name in last if name in layers]
+    activations = {str(end.get("activation")) for end in ends if isinstance(end, dict)}
+    hint = activations.pop() if len(activations) == 1 else ""
+    return [COMPILE.get(hint, COMPILE["linear"])]
+
+
 def own_lines(own):
     """Return the lines that import the reader's own classes and put them into `own`."""
     own = [name for name in own if name.isidentifier() and name.isascii()]
@@ -495,7 +611,7 @@ def own_lines(own):
         return []
     entries = ", ".join(f'"{name}": {name}' for name in own)
     return [
-        say("from {} import {}  # your own file", OWN_CODE, ", ".join(own)),
+        say("{}  # your own file", f"from {OWN_CODE} import {', '.join(own)}"),
         f"own = {{{entries}}}",
     ]
 
@@ -549,12 +665,14 @@ def say_keras_2(description, path, config):
     else:
         description.can.append(say("Continue training, after model.compile(...)."))
     objects = ", custom_objects=own, old_objects=old" if own else ""
-    data = data_lines(input_shapes(config))
+    data = data_lines(config)
     lines = ["from modelfile import keras2", *data[:1], *own_lines(own)]
     if own:
-        lines.append(say("old = {{...}}  # the same classes for tf_keras"))
+        lines.append(say("{}  # the same classes for tf_keras", "old = {...}"))
     lines.append(f"model = keras2.convert({quoted(path)}{objects})")
     lines += [*data[1:], "predictions = model.predict(x)"] if data else []
+    if "loss" not in description.facts:
+        lines += compile_lines(config)
     description.code = [
         *lines,
         say(
@@ -563,11 +681,10 @@ def say_keras_2(description, path, config):
     ]
 
 
-def build_lines():
-    return [
-        say(
-            "from {} import build_model  # your own: it builds and compiles the model",
-            OWN_CODE,
-        ),
-        "model = build_model()",
-    ]
+def build_lines(compiled=True):
+    """Return the lines that build a model in the reader's own program."""
+    line = f"from {OWN_CODE} import build_model"
+    own = say("{}  # your own: it builds and compiles the model", line)
+    if not compiled:
+        own = say("{}  # your own: it does not compile the model", line)
+    return [own, "model = build_model()"]

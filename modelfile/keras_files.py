@@ -42,13 +42,25 @@ def say_use(description, path, config):
     description.needs += cautions
     older.say_versions(description, config)
     say_what_models_can(description, config, cautions)
-    trust = ", safe_mode=False" if description.facts.get("code_in_file") else ""
-    description.code = kc.load_lines(path, own, kc.input_shapes(config), trust)
+    more = ", safe_mode=False" if description.facts.get("code_in_file") else ""
+    old = description.facts["old_settings"]
+    settings = f"--for 3.{older.newest()} --convert NEW.keras"
+    if any("variables" in text for text in old):
+        more += ", compile=False"
+        settings += " --no-training"
+    is_refused = any("variables" not in text for text in old)
+    loaded = path.with_name("NEW.keras") if is_refused else path
+    description.code = kc.load_lines(loaded, own, config, more)
+    if is_refused:
+        description.code.insert(0, say("# This command again, with {}", settings))
+    if "loss" not in description.facts:
+        description.code += kc.compile_lines(config)
     if '"mixed_float16"' in json.dumps(config):
         description.needs.append(
             say("The policy mixed_float16, or its optimizer's state is skipped.")
         )
-        description.code.insert(1, 'keras.config.set_dtype_policy("mixed_float16")')
+        place = description.code.index("import keras") + 1
+        description.code.insert(place, 'keras.config.set_dtype_policy("mixed_float16")')
 
 
 def read_parts(archive, description):
@@ -136,8 +148,8 @@ def say_what_models_can(description, config, cautions):
     if kc.quantized(config):
         description.can.append(
             say(
-                "Not continue training: its layers are quantized ({}), and Keras trains no such "
-                "weights. The optimizer's state is skipped.",
+                "Continue training of biases and of other layers only: what is quantized ({}) "
+                "stays as it is. The optimizer's state is skipped.",
                 kc.quantized(config),
             )
         )
@@ -157,7 +169,9 @@ def say_what_models_can(description, config, cautions):
                 "model.load_weights(...) of this file."
             )
         )
-    elif "optimizer" not in description.facts:
+    elif "optimizer" not in description.facts or any(
+        "variables" in text for text in description.facts["old_settings"]
+    ):
         description.can.append(say("Continue training, after model.compile(...)."))
     elif not description.facts["optimizer_state"]:
         description.can.append(say("Continue training, with a fresh optimizer."))
@@ -177,7 +191,8 @@ def say_what_models_can(description, config, cautions):
         description.can.append(
             say(
                 "Continue training as if never interrupted, to the last bit, if the data come "
-                "in the same order. (For a few kinds of models not: docs/formats.md.)"
+                "in the same order. (Not in the file: what a program set on a layer or an "
+                "optimizer after it was made, a regularizer or exclude_from_weight_decay say.)"
             )
         )
 
@@ -316,7 +331,8 @@ def say_what_weights_can(description, path, has_optimizer):
         description.can.append(
             say(
                 "Continue training as if never interrupted, if its optimizer is built before "
-                "the weights are loaded (the line with optimizer.build)."
+                "the weights are loaded (the line with optimizer.build). With Dropout or other "
+                "random layers, not to the last bit."
             )
         )
     else:
@@ -375,10 +391,13 @@ def rows_by_group(file, arrays):
 
 def optimizer_in_weights(file, arrays):
     """Return the optimizer's counter (or None), and how many arrays of state it has."""
-    names = [name for name in arrays if name.startswith("optimizer/vars/")]
-    counter = arrays.get("optimizer/vars/0")
+    place = "optimizer/vars/"
+    if any(name.startswith("optimizer/inner_optimizer/") for name in arrays):
+        place = "optimizer/inner_optimizer/vars/"  # a loss scale is around it
+    names = [name for name in arrays if name.startswith(place)]
+    counter = arrays.get(f"{place}0")
     if counter is None or counter.shape != () or "int" not in counter.dtype:
         return None, 0
-    rate = arrays.get("optimizer/vars/1")  # not there with a learning-rate schedule
+    rate = arrays.get(f"{place}1")  # not there with a learning-rate schedule
     settings = 2 if rate is not None and rate.shape == () else 1
-    return int(file["optimizer/vars/0"][()]), len(names) - settings
+    return int(file[f"{place}0"][()]), len(names) - settings

@@ -1,11 +1,9 @@
 """LiteRT (TensorFlow Lite): `.tflite` files, read with the classes of the package itself."""
 
-import math
-
 from modelfile import keras_config as kc
 from modelfile import zips
-from modelfile.arrays import Array, check_values, shape_text
-from modelfile.description import quoted, shorten, some
+from modelfile.arrays import Array, check_values
+from modelfile.description import literal, quoted, shorten, some
 from modelfile.not_models import head
 from modelfile.sentences import say
 
@@ -64,10 +62,9 @@ def litert(path, description):
         say("Not continue training, and not become a Keras model again."),
     ]
     inputs = inputs_of(graph, dtypes)
-    description.contents.append(
-        say("Inputs: {}.", some([" ".join(one) for one in inputs], 4))
-    )
-    description.code = lines(path, inputs, model.SignatureDefsLength() > 0)
+    shown = [f"{name} {shape or '(...)'} {dtype}" for name, shape, dtype in inputs]
+    description.contents.append(say("Inputs: {}.", some(shown, 4)))
+    description.code = lines(path, model, inputs, dtypes)
     return True
 
 
@@ -143,36 +140,57 @@ def sizes(tensor):
 
 
 def inputs_of(graph, dtypes):
-    """Return (shape as text, dtype) of each input."""
-    inputs = []
-    for place in range(min(graph.InputsLength(), 20)):
-        tensor = graph.Tensors(graph.Inputs(place))
-        shape = [max(1, size) for size in sizes(tensor)]
-        if math.prod(shape) > 10_000_000:
-            raise ValueError(say("an input is too large"))
-        inputs.append((shape_text(shape), dtypes.get(tensor.Type(), "?")))
-    return inputs
+    """Return (name, shape as text, dtype) of each input."""
+    places = [graph.Inputs(place) for place in range(min(graph.InputsLength(), 100))]
+    return [input_of(graph.Tensors(place), dtypes, sizes) for place in places]
 
 
-def lines(path, inputs, has_signature):
+def input_of(tensor, dtypes, sizes_of):
+    """Return (name, shape as text or None, dtype) of an input."""
+    name = (tensor.Name() or b"").decode("utf-8", "replace")
+    shape = kc.example_shape(sizes_of(tensor))
+    return name, shape, dtypes.get(tensor.Type(), "?")
+
+
+def open_sizes(tensor):
+    """Return the sizes of a tensor, None for those that a signature leaves open."""
+    if not tensor.ShapeSignatureLength():
+        return sizes(tensor)
+    found = [tensor.ShapeSignature(n) for n in range(min(tensor.ShapeLength(), 20))]
+    return [None if size < 0 else size for size in found]
+
+
+def lines(path, model, inputs, dtypes):
     start = [
         "from ai_edge_litert.interpreter import Interpreter",
         f'interpreter = Interpreter(model_content=open({quoted(path)}, "rb").read())',
     ]
-    if len(inputs) != 1:
+    signature = model.SignatureDefs(0) if model.SignatureDefsLength() else None
+    if signature is not None:
+        graph = model.Subgraphs(signature.SubgraphIndex())
+        inputs = []
+        for place in range(min(signature.InputsLength(), 100)):
+            one = signature.Inputs(place)
+            name = one.Name().decode("utf-8", "replace")
+            tensor = graph.Tensors(one.TensorIndex())
+            inputs.append((name, *input_of(tensor, dtypes, open_sizes)[1:]))
+    data = kc.named_data_lines(inputs)
+    if not data:
         return [*start, "print(interpreter.get_input_details())"]
-    start += kc.data_lines(inputs)
-    if has_signature:
+    start = [*data[:1], *start, *data[1:]]
+    if signature is not None:
+        key = literal((signature.SignatureKey() or b"").decode("utf-8", "replace"))
         return [
             *start,
-            "runner = interpreter.get_signature_runner()",
-            "(name,) = runner.get_input_details()",
-            "predictions = runner(**{name: x})",
+            f"predict = interpreter.get_signature_runner({key})",
+            "predictions = predict(**data)",
         ]
     return [
         *start,
         "interpreter.allocate_tensors()",
-        'interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)',
+        "for place, array in zip(interpreter.get_input_details(), data.values()):",
+        '    interpreter.set_tensor(place["index"], array)',
         "interpreter.invoke()",
-        'predictions = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])',
+        "ends = interpreter.get_output_details()",
+        'predictions = [interpreter.get_tensor(place["index"]) for place in ends]',
     ]

@@ -7,6 +7,7 @@ tests/keras_arguments.py finds it in the versions themselves.
 
 import functools
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -24,6 +25,8 @@ OLD_NAMES = {
 FORGOTTEN = {("InputLayer", "optional"): (6, False)}
 # An optimizer that keeps other variables since a version: neither side loads them.
 STATE_SINCE = {"Nadam": 10}
+# What was written before a version, changed nothing, and is refused since then.
+DROPPED_IN = {("RandomRotation", "value_range"): 6}
 
 
 @functools.cache
@@ -35,14 +38,30 @@ def table():
 def say_versions(description, config):
     """Say which versions of Keras refuse a file, from its configuration."""
     oldest = needs_version(config)
+    writer = minor_version(description.facts.get("keras_version"))
     description.facts["needs_keras"] = oldest
-    description.facts["new_settings"] = new_settings(config)
-    if oldest:
+    description.facts["new_settings"] = new_settings(config, writer)
+    description.facts["old_settings"] = old_settings(config, writer)
+    for text, since in description.facts["old_settings"].items():
         description.needs.append(
             say(
-                "Keras 3.{} or newer. Older ones and Keras 2 refuse the file as it is. (--for "
-                "3.12 --convert NEW.keras writes one for 3.12.)",
+                "A Keras before 3.{}: newer ones refuse {} of that time. The lines below are "
+                "for them.",
+                since,
+                text,
+            )
+        )
+    if oldest:
+        older_one = min(12, oldest - 1)
+        without = obstacles(description.facts["new_settings"], older_one)
+        description.needs.append(
+            say("Keras 3.{} or newer. Older ones and Keras 2 refuse the file.", oldest)
+            if without
+            else say(
+                "Keras 3.{} or newer. Older ones and Keras 2 refuse the file as it is. (For an "
+                "older one: --for 3.{} --convert NEW.keras.)",
                 oldest,
+                older_one,
             )
         )
     else:
@@ -61,8 +80,24 @@ def needs_version(config):
     return max(found)
 
 
-def new_settings(config):
-    """Return a dict from what an older version cannot have to the version that brought it."""
+def newest():
+    """Return the newest minor version that is known."""
+    return max(table()["tested"])
+
+
+def minor_version(text):
+    """Return 12 for "3.12.1"; that of the newest Keras for anything else."""
+    found = re.match(r"3\.(\d{1,3})\b", str(text))
+    return int(found[1]) if found else newest()
+
+
+def new_settings(config, writer):
+    """Return a dict from what an older version cannot have to the version that brought it.
+
+    Args:
+        config: the configuration.
+        writer: int, 12 if Keras 3.12 wrote it.
+    """
     found = {}
     for part in parts(config):
         inner, news = _of_keras(part)
@@ -75,7 +110,21 @@ def new_settings(config):
         for (forgetful, key), (since, default) in FORGOTTEN.items():
             if name == forgetful and inner.get(key, default) != default:
                 found[f"{name} {key}={inner[key]}"] = since
-        if part.get("class_name") in STATE_SINCE and "learning_rate" in inner:
+        if "learning_rate" in inner and writer >= STATE_SINCE.get(name, 100):
+            found[f"{name}'s variables"] = STATE_SINCE[name]
+    return found
+
+
+def old_settings(config, writer):
+    """Return a dict from what a newer version refuses to the first of these versions."""
+    found = {}
+    for part in parts(config):
+        inner, _ = _of_keras(part)
+        name = part.get("class_name")
+        for (old, key), since in DROPPED_IN.items():
+            if name == old and key in inner:
+                found[f"{name} {key}"] = since
+        if "learning_rate" in inner and writer < STATE_SINCE.get(name, 0):
             found[f"{name}'s variables"] = STATE_SINCE[name]
     return found
 
@@ -101,7 +150,9 @@ def write(file, new_file, version):
     with zipfile.ZipFile(file) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(contents["config.json"])
-    unknown = obstacles(new_settings(config), version)
+    metadata = json.loads(contents.get("metadata.json", "{}"))
+    writer = minor_version(metadata.get("keras_version"))
+    unknown = obstacles(new_settings(config, writer), version)
     if unknown:
         raise ValueError(
             say("Keras 3.{} does not know {}.", version, ", ".join(unknown))
@@ -114,6 +165,9 @@ def write(file, new_file, version):
         since, old_name = OLD_NAMES.get(part.get("class_name"), (0, None))
         if version < since and str(part.get("module")).startswith("keras"):
             part["class_name"] = old_name
+        for (name, key), dropped in DROPPED_IN.items():
+            if part.get("class_name") == name and version >= dropped:
+                inner.pop(key, None)
         for name in ENDS:
             if version < ENDS_SINCE and _is_flat(inner.get(name)):
                 inner[name] = [inner[name]]

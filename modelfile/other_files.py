@@ -1,12 +1,11 @@
 """The kinds of files of other programs: ONNX, and the arrays of NumPy."""
 
-import math
 import zipfile
 from pathlib import Path
 
 from modelfile import keras_config as kc
 from modelfile import zips
-from modelfile.arrays import PIECE, Array, check_values, shape_text
+from modelfile.arrays import PIECE, Array, check_values
 from modelfile.description import quoted, shorten, some
 from modelfile.not_models import head
 from modelfile.sentences import say
@@ -15,6 +14,9 @@ import numpy as np
 
 MOST = 200_000_000  # bytes that are read at once, and are in memory three times
 COUNT = 100_000  # arrays
+ONNX_TYPES = {1: "float32", 10: "float16", 11: "float64", 8: "string", 9: "bool"}
+ONNX_TYPES |= {3: "int8", 5: "int16", 6: "int32", 7: "int64"}
+ONNX_TYPES |= {2: "uint8", 4: "uint16", 12: "uint32", 13: "uint64"}
 
 
 def onnx_file(path, description):
@@ -141,21 +143,30 @@ def onnx_lines(path, model):
     lines = onnx_start(path)
     constants = {tensor.name for tensor in model.graph.initializer}
     inputs = [one for one in model.graph.input if one.name not in constants]
-    if len(inputs) != 1:
+    names = {}
+    data = kc.named_data_lines([onnx_input(one, names) for one in inputs])
+    if not data:
         return [*lines, "print([one.name for one in session.get_inputs()])"]
-    tensor = inputs[0].type.tensor_type
-    dtype = {1: "float32", 6: "int32", 7: "int64", 11: "float64"}.get(tensor.elem_type)
-    sizes = [
-        dim.dim_value or (32 if n else 1) for n, dim in enumerate(tensor.shape.dim)
-    ]
-    if dtype is None or not 0 < math.prod(sizes) < 10_000_000:
-        return lines
-    return [
-        *lines,
-        *kc.data_lines([(shape_text(sizes), dtype)]),
-        "name = session.get_inputs()[0].name",
-        "predictions = session.run(None, {name: x})[0]",
-    ]
+    return [*data[:1], *lines, *data[1:], "predictions = session.run(None, data)"]
+
+
+def onnx_input(one, names):
+    """Return (name, shape as text or None, dtype) of an input.
+
+    Args:
+        one: the input.
+        names: dict from names of open sizes to ints: inputs share them. It is added to.
+    """
+    tensor = one.type.tensor_type  # an empty one, if it is a sequence of tensors
+    if not tensor.HasField("shape"):
+        return one.name, None, "?"
+    dims = tensor.shape.dim
+    sizes = [dim.dim_value or names.get(dim.dim_param) for dim in dims]
+    for place, (dim, size) in enumerate(zip(dims, sizes, strict=True)):
+        if dim.dim_param and size is None:
+            names[dim.dim_param] = kc.open_size(place, len(dims))
+    dtype = ONNX_TYPES.get(tensor.elem_type, "?")
+    return one.name, kc.example_shape(sizes), dtype
 
 
 SAFE_TYPES = {

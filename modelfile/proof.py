@@ -226,6 +226,7 @@ def silence(model):
 
 def trained(model, arrays, labels):
     """Train a model a few batches, and return its weights."""
+    model.run_eagerly = True  # to make a graph takes longer than these batches
     for _ in range(BATCHES):
         model.train_on_batch(packed(model, arrays), labels)
     return model.get_weights()

@@ -143,10 +143,11 @@ def say_layers(description, model, arrays, file):
         return
     description.can.append(say("Predict, in a browser and in Keras."))
     description.can.append(say("Continue training in Keras, with a fresh optimizer."))
-    data = kc.data_lines(kc.input_shapes(model))
+    data = kc.data_lines(model)
     description.code = ["from modelfile import tfjs", *data[:1]]
     description.code += [f"model = tfjs.load({quoted(file)})", *data[1:]]
     description.code += ["predictions = model.predict(x)"] if data else []
+    description.code += kc.compile_lines(model)
 
 
 def arrays_of(group, folder, description):

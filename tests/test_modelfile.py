@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -430,7 +431,13 @@ def test_own_functions_and_short_names_of_losses_are_seen_in_an_h5_file(tmp_path
     model.save(tmp_path / "own.h5")
     about = said(tmp_path / "own.h5")
     assert about["facts"]["own_classes"] == ["own_loss"]
-    typed(about, own_loss=own_loss)
+    typed(about, own_loss=own_loss)["model"].fit(X, np.ones((16, 3)), verbose=0)
+    model = fresh_model()
+    model.compile("adam", loss=own_loss)
+    model.fit(X, np.ones((16, 3)), batch_size=16, verbose=0)
+    model.save(tmp_path / "own.h5")
+    loaded = typed(said(tmp_path / "own.h5"), own_loss=own_loss)["model"]
+    assert_same(loaded.optimizer.variables, model.optimizer.variables)
     model.compile("adam", loss="mse")
     model.save(tmp_path / "mse.h5")
     about = said(tmp_path / "mse.h5")
@@ -946,6 +953,70 @@ def test_of_500_damaged_copies_each_gets_an_answer(files, tmp_path, name):
     assert refused > 100  # the copies that were cut, at least
 
 
+# What is described, and which file of it is damaged.
+FUZZED_TOO = [
+    ("odd_files/ckpt_tf1", "model.ckpt-10.index"),
+    ("odd_files/ckpt_tf1/model.ckpt-10.meta", "model.ckpt-10.meta"),
+    ("odd_files/graph_tf1.pbtxt", "graph_tf1.pbtxt"),
+    ("odd_files/orbax", "1/_CHECKPOINT_METADATA"),
+    ("odd_files/orbax", "1/model_config/_strings.json"),
+    ("odd_files/orbax", "1/pytree/_METADATA"),
+    ("odd_files/rotation_3.3.3.keras", "rotation_3.3.3.keras"),
+    ("odd_files/tfjs_string", "group1-shard1of1.bin"),
+    ("odd_files/tfjs_string", "model.json"),
+    ("odd_files/unpacked_keras", "config.json"),
+    ("odd_files/unpacked_keras", "model.weights.h5"),
+    ("old_files/smd_dw", "keras_metadata.pb"),
+    ("old_files/smd_dw", "variables/variables.index"),
+    ("old_files/k224_seq.h5", "k224_seq.h5"),
+    ("old_files/t215_cnn.keras", "t215_cnn.keras"),
+    ("old_files/t215_seq.json", "t215_seq.json"),
+]
+
+
+@pytest.mark.parametrize("name, damaged", FUZZED_TOO)
+def test_of_damaged_copies_of_files_of_others_each_gets_an_answer(
+    tmp_path, name, damaged
+):
+    source = ROOT / "tests" / name
+    path = tmp_path / source.name
+    if source.is_dir():
+        shutil.copytree(source, path)
+        damaged = path / damaged
+    else:
+        damaged = Path(shutil.copy(source, path))
+    cuts = 0
+    for number, copy in enumerate(damaged_copies(damaged.read_bytes(), 60, name)):
+        damaged.write_bytes(copy)
+        about = said(path, 5)
+        assert about["what"]
+        assert about["usable"] or about["problems"]
+        cuts += number % 5 == 0 and not about["usable"]
+    assert cuts >= 10  # of 12 that were cut
+
+
+def test_pickles_and_files_of_pytorch_are_not_opened_however_damaged(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch.save({"w": torch.ones(3)}, tmp_path / "new.pt")
+    torch.save(
+        {"w": torch.ones(3)},
+        tmp_path / "old.pt",
+        _use_new_zipfile_serialization=False,
+    )
+    module = torch.jit.trace(torch.nn.Linear(2, 1), torch.ones(1, 2))
+    torch.jit.save(module, tmp_path / "script.pt")
+    a_pickle(tmp_path / "pickle.pkl", None)
+    for path in sorted(tmp_path.iterdir()):
+        for copy in [path.read_bytes(), *damaged_copies(path.read_bytes(), 40, 1)]:
+            path.write_bytes(copy)
+            about = said(path, 5)
+            assert about["what"]
+            assert not about["usable"]
+            assert len(about["problems"]) == 1
+            assert about["code"] == []
+    assert not (tmp_path / "opened").exists()
+
+
 def test_the_script_has_an_answer_to_a_damaged_file_too(files, tmp_path):
     content = bytearray((files[0] / "model.h5").read_bytes())
     content[100:2000] = bytes(1900)
@@ -974,7 +1045,8 @@ def test_a_file_is_converted_and_predicts_and_trains_as_before(
     old = typed(about)
     model = keras.models.load_model(new)
     predictions = as_array(old["predictions"])
-    np.testing.assert_allclose(model(old["x"]), predictions, atol=1e-5)
+    (x,) = old["data"].values() if "data" in old else [old["x"]]
+    np.testing.assert_allclose(model(x), predictions, atol=1e-5)
     assert said(new)["facts"]["steps"] == about["facts"].get("steps")
     if name == "model.h5":
         model.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
