@@ -6,7 +6,6 @@ weights alone, and many other programs run ONNX files.
 """
 
 import os
-import sys
 from importlib.util import find_spec
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -19,7 +18,7 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = f"安装命令：{sys.executable} -m pip install -r requirements-other.txt"
+INSTALL = "安装命令：.venv/bin/python -m pip install -r requirements-other.txt"
 
 
 def installed(package):
