@@ -80,7 +80,7 @@ lesson.check_same_weights(sentence, resumed_model, model)
 lesson.step(4, "The way out: a .keras file")
 
 # Step 3 has written it. So does one command, which does all of step 3, too:
-# python -m modelfile mnist.h5 --convert mnist.keras
+# `.venv/bin/python -m modelfile mnist.h5 --convert mnist.keras`
 converted_model = keras.models.load_model(keras_file)
 converted_model.fit(x_few, y_few, shuffle=False, verbose=2)
 lesson.check_same_weights(sentence, converted_model, model)

@@ -23,7 +23,8 @@ with lesson.expect_warning("`decay`"), lesson.expect_error(ValueError, "`reducti
 
 lesson.step(2, "One command")
 
-# In a terminal: python -m modelfile model.h5 --convert model.keras
+# In a terminal: `.venv/bin/python -m modelfile model.h5 --convert model.keras`
+#
 # It compares both models before it writes, and it never overwrites a file.
 new_file = folder / "model.keras"
 new_file.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = "Install it with: python -m pip install -r requirements-other.txt"
+INSTALL = "Install it with: .venv/bin/python -m pip install -r requirements-other.txt"
 
 
 def installed(package):

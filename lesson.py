@@ -109,7 +109,7 @@ def folder(script):
         script: the lesson's `__file__`.
 
     Returns:
-        pathlib.Path: `saved/<name of the script>` beside the script.
+        pathlib.Path: of that name in `saved/`, in the project's folder.
 
     Raises:
         SystemExit: nothing can be written there, or the disk is full; or it is on

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 try:
-    from modelfile import keras_config, older
+    from modelfile import older
     from modelfile.description import printable
     from modelfile.reader import Reader
     from modelfile.sentences import (
@@ -259,13 +259,11 @@ def say_version(facts, args):
         ]
     if facts["needs_keras"] <= args.version:
         return True, [say("{} reads the file as it is.", name)]
-    asked = keras_config.command(args.file)
-    command = f"{asked} --for 3.{args.version} --convert NEW.keras"
     return True, [
         say(
-            "{} refuses the file as it is. Write one that it reads: {}",
+            "{} refuses the file as it is. This command again, with --convert NEW.keras, "
+            "writes one that it reads.",
             name,
-            command,
         )
     ]
 
@@ -283,7 +281,7 @@ def show(said, result):
         if said["code"]:
             console.print(f"\n{translated(say('Type'))}\n")
             for line in said["code"]:
-                console.print(Text(f"    {line}"), soft_wrap=True)
+                console.print(Text(f"    {translated(line)}"), soft_wrap=True)
         for sentence in result:
             console.print()
             console.print(shown(sentence, console.width))

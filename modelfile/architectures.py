@@ -49,13 +49,16 @@ def architecture(path, description):
             *kc.own_lines(own),
             f'text = open({quoted(path)}, encoding="utf-8").read()',
             f"model = keras.models.model_from_json(text{objects})",
-            'model.load_weights("model.weights.h5")  # your weights',
+            say("{}  # your weights", 'model.load_weights("model.weights.h5")'),
             *kc.compile_lines(config),
         ]
     else:
         description.code = [
             "from modelfile import keras2",
-            f'model = keras2.convert({quoted(path)}, weights="weights.h5")  # your weights',
+            say(
+                "{}  # your weights",
+                f'model = keras2.convert({quoted(path)}, weights="weights.h5")',
+            ),
             *kc.compile_lines(config),
         ]
     return True

@@ -133,7 +133,10 @@ def lines(prefix, called, old, has_optimizer):
         "import tensorflow as tf",
         *build,
         f"status = tf.train.Checkpoint({called}).read({quoted(prefix)})",
-        "status.assert_existing_objects_matched()  # or it may load nothing, silently",
+        say(
+            "{}  # or it may load nothing, silently",
+            "status.assert_existing_objects_matched()",
+        ),
     ]
 
 

@@ -148,7 +148,10 @@ def say_orbax_model(description, step, path):
             f'text = open({quoted(text)}, encoding="utf-8").read()',
             'config = json.loads(json.loads(text)["config"])',
             "model = keras.saving.deserialize_keras_object(config)",
-            "model = keras.models.clone_model(model)  # with the names in the folder",
+            say(
+                "{}  # with the names in the folder",
+                "model = keras.models.clone_model(model)",
+            ),
         ]
         if "compile_config" in config:
             lines.append('model.compile_from_config(config["compile_config"])')
@@ -185,7 +188,10 @@ def say_orbax_model(description, step, path):
         'keys = map(ast.literal_eval, tree["tree_metadata"])',
         'names = {"/".join(map(str, key[1:])) for key in keys}',
         f"lost = [v.path for v in {variables} if v.path not in names]",
-        "assert not lost, lost  # they have other names in the folder, and no value",
+        say(
+            "{}  # they have other names in the folder, and no value",
+            "assert not lost, lost",
+        ),
         *data[1:],
         *(["predictions = model.predict(x)"] if data else []),
     ]

@@ -71,7 +71,7 @@ def saved_model(path, description):
                 "below. (load_model of Keras 3 refuses it.)"
             )
         )
-        description.code += kc.convert_lines(path)
+        description.code += kc.convert_lines()
     else:
         description.can.append(
             say(

@@ -123,10 +123,11 @@ def say_what_keras_3_can(description, path, config, own):
 
 def compile_again(own):
     """Return the lines that give a loaded model a new optimizer, built for its weights."""
-    line = "model.compile_from_config(model.get_compile_config())  # a new optimizer"
-    if kc.own_lines(own):
-        return ["with keras.saving.custom_object_scope(own):", f"    {line}"]
-    return [line]
+    line = "model.compile_from_config(model.get_compile_config())"
+    if not kc.own_lines(own):
+        return [say("{}  # a new optimizer", line)]
+    scope = "with keras.saving.custom_object_scope(own):"
+    return [scope, say("{}  # a new optimizer", f"    {line}")]
 
 
 def trust(description):

@@ -4,7 +4,6 @@ import importlib.util
 import json
 import math
 import re
-import shlex
 from pathlib import Path
 
 from modelfile.arrays import shape_text
@@ -17,9 +16,16 @@ NUMBERS = "float32", "float64", "float16", "int64", "int32", "int16", "int8"
 NUMBERS += "uint64", "uint32", "uint16", "uint8", "bool"
 # For a model that was never compiled: what the activation of its output hints at.
 COMPILE = {
-    "softmax": 'model.compile("adam", "sparse_categorical_crossentropy")  # labels: 0, 1 ...',
-    "sigmoid": 'model.compile("adam", "binary_crossentropy")  # labels: 0 or 1',
-    "linear": 'model.compile("adam", "mean_squared_error")  # or your own loss',
+    "softmax": say(
+        "{}  # labels: 0, 1 ...",
+        'model.compile("adam", "sparse_categorical_crossentropy")',
+    ),
+    "sigmoid": say(
+        "{}  # labels: 0 or 1", 'model.compile("adam", "binary_crossentropy")'
+    ),
+    "linear": say(
+        "{}  # or your own loss", 'model.compile("adam", "mean_squared_error")'
+    ),
 }
 MOST_LETTERS = 200  # of an input's name
 ATTENTION = "MultiHeadAttention", "GroupQueryAttention", "GroupedQueryAttention"
@@ -526,11 +532,14 @@ def data_lines(model):
     if isinstance(keys, dict):
         entries = zip(sorted(keys), arrays, strict=False)
         entries = ", ".join(f"{literal(key)}: {array}" for key, array in entries)
-        return [imports, f"x = {{{entries}}}  # your data"]
+        return [imports, say("{}  # your data", f"x = {{{entries}}}")]
     if len(arrays) == 1:
-        return [imports, f"x = {arrays[0]}  # your data"]
+        return [imports, say("{}  # your data", f"x = {arrays[0]}")]
     names = ", ".join(shorten(printable(name), 40) for name, _, _ in shapes)
-    return [imports, f"x = [{', '.join(arrays)}]  # your data: {names}"]
+    return [
+        imports,
+        say("{}  # your data: {}", f"x = [{', '.join(arrays)}]", names),
+    ]
 
 
 def named_data_lines(inputs):
@@ -555,9 +564,10 @@ def named_data_lines(inputs):
             value = f'np.full({shape}, "text")'
         entries.append(f"{literal(name)}: {value}")
     if len(entries) == 1:
-        dictionary = [f"data = {{{entries[0]}}}  # your data"]
+        dictionary = [say("{}  # your data", f"data = {{{entries[0]}}}")]
     else:
-        dictionary = ["# Your data:", "data = {", *(f"    {e}," for e in entries), "}"]
+        dictionary = [say("# Your data:"), "data = {"]
+        dictionary += [*(f"    {entry}," for entry in entries), "}"]
     return ["import numpy as np", *dictionary]
 
 
@@ -577,7 +587,9 @@ def load_lines(path, own, model, more="", then=()):
     lines = ["import keras", *data[:1], *own_lines(own)]
     arguments = more + (", custom_objects=own" if own else "")
     if "safe_mode" in arguments:
-        lines.append("# Only if you wrote the file yourself: this runs the code in it.")
+        lines.append(
+            say("# Only if you wrote the file yourself: this runs the code in it.")
+        )
     lines += [f"model = keras.models.load_model({quoted(path)}{arguments})", *then]
     return lines + ([*data[1:], "predictions = model.predict(x)"] if data else [])
 
@@ -599,7 +611,7 @@ def own_lines(own):
         return []
     entries = ", ".join(f'"{name}": {name}' for name in own)
     return [
-        f"from {OWN_CODE} import {', '.join(own)}  # your own file",
+        say("{}  # your own file", f"from {OWN_CODE} import {', '.join(own)}"),
         f"own = {{{entries}}}",
     ]
 
@@ -612,9 +624,9 @@ def weights_lines(path, build_optimizer):
     return [*lines, f"model.load_weights({quoted(path)})"]
 
 
-def convert_lines(path):
+def convert_lines():
     """Return a comment for a file that can continue training when it is converted."""
-    return ["# To continue training:", f"# {command(path)} --convert NEW.keras"]
+    return [say("# To continue training: this command again, with --convert NEW.keras")]
 
 
 def say_keras_2(description, path, config):
@@ -656,26 +668,23 @@ def say_keras_2(description, path, config):
     data = data_lines(config)
     lines = ["from modelfile import keras2", *data[:1], *own_lines(own)]
     if own:
-        lines.append("old = {...}  # the same classes for tf_keras")
+        lines.append(say("{}  # the same classes for tf_keras", "old = {...}"))
     lines.append(f"model = keras2.convert({quoted(path)}{objects})")
     lines += [*data[1:], "predictions = model.predict(x)"] if data else []
     if "loss" not in description.facts:
         lines += compile_lines(config)
     description.code = [
         *lines,
-        "# Or, to have a file of Keras 3:",
-        f"# {command(path)} --convert NEW.keras",
+        say(
+            "# Or, to have a file of Keras 3: this command again, with --convert NEW.keras"
+        ),
     ]
-
-
-def command(path):
-    """Return the shell command that asks about a file."""
-    return f"python -m modelfile {shlex.quote(Path(path).as_posix())}"
 
 
 def build_lines(compiled=True):
     """Return the lines that build a model in the reader's own program."""
-    own = f"from {OWN_CODE} import build_model  # your own: it builds and compiles the model"
+    line = f"from {OWN_CODE} import build_model"
+    own = say("{}  # your own: it builds and compiles the model", line)
     if not compiled:
-        own = f"from {OWN_CODE} import build_model  # your own: it does not compile the model"
+        own = say("{}  # your own: it does not compile the model", line)
     return [own, "model = build_model()"]

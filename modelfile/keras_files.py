@@ -44,15 +44,15 @@ def say_use(description, path, config):
     say_what_models_can(description, config, cautions)
     more = ", safe_mode=False" if description.facts.get("code_in_file") else ""
     old = description.facts["old_settings"]
-    command = f"# {kc.command(path)} --for 3.{older.newest()} --convert NEW.keras"
+    settings = f"--for 3.{older.newest()} --convert NEW.keras"
     if any("variables" in text for text in old):
         more += ", compile=False"
-        command += " --no-training"
+        settings += " --no-training"
     is_refused = any("variables" not in text for text in old)
     loaded = path.with_name("NEW.keras") if is_refused else path
     description.code = kc.load_lines(loaded, own, config, more)
     if is_refused:
-        description.code.insert(0, command)
+        description.code.insert(0, say("# This command again, with {}", settings))
     if "loss" not in description.facts:
         description.code += kc.compile_lines(config)
     if '"mixed_float16"' in json.dumps(config):

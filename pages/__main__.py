@@ -19,7 +19,7 @@ words = WORDS[parser.parse_args().language]
 try:
     from pages.build import ROOT, build
 except ModuleNotFoundError as error:
-    sys.exit(words["missing"].format(error.name))
+    sys.exit(words["missing"].format(error.name, sys.executable))
 try:
     build(ROOT / "site")
 except ValueError as error:

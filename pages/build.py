@@ -40,8 +40,9 @@ FOLDERS = {
 COPIED = ["output/*.txt", "output/zh/*.txt", "figures/*"]
 IMAGE = re.compile(r"!\[(.+?)\]\((.+?)\)")
 MARK = re.compile(r"^   (ok|error|warns|FAIL|--)(?=  )", re.M)
-# Characters that take two columns: a browser has to be told, or tables lose theirs.
-WIDE = re.compile("[\u2e80-\u9fff\uff00-\uffef]+")
+# Characters that take two columns, where another column of a table stands behind them: a
+# browser has to be told, or the table loses its columns.
+WIDE = re.compile("[\u2e80-\u9fff\uff00-\uffef]+(?=.*  )")
 
 
 def page_of(script):
@@ -90,6 +91,12 @@ class Language:
         )
         self.documents = documents.documents(name)
         self.readme = self.documents[0]
+        self.titles = {
+            document.file: re.split("[:\uff1a]", document.title)[0]
+            for language in LANGUAGES
+            for document in documents.documents(language)
+        }
+        self.titles[self.readme.file] = self.words.contents
         # `parts`: (title of a part, its lessons)
         _, body = self.readme.body.split("\n\n", 1)  # without the link to the twin
         self.before, self.parts, self.behind = documents.lessons(body)
@@ -127,7 +134,9 @@ class Language:
 
     def markdown(self, text, document=None, **options):
         """Return Markdown as HTML with the links of the pages: see `documents.html`."""
-        return Markup(documents.html(text, self.address, document, **options))
+        return Markup(
+            documents.html(text, self.address, self.titles, document, **options)
+        )
 
     def prose(self, text):
         """Return a comment as HTML."""

@@ -26,6 +26,7 @@ NAMED = re.compile(
     r"|\blesson (?P<lesson>\d+)\b|第 (?P<chinese>\d+) 课",
     re.I,
 )
+NAME_OF_TEXT = re.compile(r"^README$|\.md$")
 NUMBERS_OF_LESSONS = "Lesson", "课"  # the heading of a column that has them
 
 
@@ -121,16 +122,16 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False, "highlight": _fence})
 MARKDOWN.enable("table")
 
 
-def html(text, address, document=None, inline=False, names=True):
+def html(text, address, titles, document=None, inline=False):
     """Return Markdown as HTML.
 
     Args:
         text: str, Markdown.
         address: a function from a file of the project (str), or "lesson:N", to where the
             pages have it, or to None.
+        titles: dict, what a link to a file of text is called where it has the file's name.
         document: the Document that its links are written for, if there are any.
         inline: whether the text is within a paragraph.
-        names: whether scripts and lessons become links where they are named.
 
     Raises:
         ValueError: a link leads nowhere.
@@ -140,15 +141,21 @@ def html(text, address, document=None, inline=False, names=True):
     for token, following in itertools.zip_longest(tokens, tokens[1:]):
         if token.type == "heading_open":
             token.attrs["id"] = slug(following.content)
-        for child in token.children or []:
-            for attribute in ("href", "src"):
-                written = child.attrs.get(attribute, "")
-                if written and not written.startswith("https://"):
-                    child.attrs[attribute] = _target(written, address, document)
-            if child.type == "image":
-                child.attrs["loading"] = "lazy"
-    done = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
-    return named(done, address) if names else done
+        _lead(token.children or [], address, titles, document)
+    return named(MARKDOWN.renderer.render(tokens, MARKDOWN.options, {}), address)
+
+
+def _lead(children, address, titles, document):
+    """Make links and pictures of a line lead to where the pages have them."""
+    for child, text in itertools.zip_longest(children, children[1:]):
+        link, picture = child.attrs.get("href"), child.attrs.get("src")
+        if link and not link.startswith("https://"):
+            child.attrs["href"] = _target(link, address, document)
+            if NAME_OF_TEXT.search(text.content):
+                text.content = titles[document.resolve(link)[0]]
+        if picture:
+            child.attrs["src"] = _target(picture, address, document)
+            child.attrs["loading"] = "lazy"
 
 
 def _target(link, address, document):

@@ -142,7 +142,13 @@ def test_a_model_file_is_described_in_chinese_as_its_page_shows(request):
     assert not any(line[:1] in [*sentences.CLOSES] for line in lines)
     assert max(map(cell_len, said.splitlines())) <= 88
     english = (ROOT / "output/modelfile.txt").read_text(encoding="utf-8")
-    assert to_type == english.partition("Type\n")[2]
+    code, english_code = (
+        re.sub("#.*", "", text) for text in (to_type, english.partition("Type\n")[2])
+    )
+    assert code == english_code
+    comments = re.findall("# (.*)", to_type)
+    assert comments[0] == "您的数据"
+    assert not_in_chinese("\n".join(comments)) == []
     page = (ROOT / "docs/zh/model-files.md").read_text(encoding="utf-8")
     assert f"```text\n{finished.stdout}```" in page
     transcript = ROOT / "output/zh/modelfile.txt"
@@ -187,7 +193,7 @@ def reader():
     "name, content, remedy",
     [
         ("model.h5", b"<!DOCTYPE html>", "找名为 Download 或 Raw 的链"),
-        ("empty.keras", b"", "里面什么也没有。请重新拷贝或下载。"),
+        ("empty.keras", b"", "里面什么也没有。请重新复制或下载。"),
         ("cut.keras", b"PK\3\4", "文件被截断了，缺少结尾。"),
     ],
 )

@@ -168,6 +168,10 @@ LOOK = """() => ({
     prose: [...document.querySelectorAll("main .prose p, main h1, main h2")].map(
         e => e.innerText
     ),
+    links: [...document.querySelectorAll("main a")].map(a => a.textContent),
+    scrolls: [...document.querySelectorAll(".row > pre:not(.output), .command pre")].filter(
+        e => e.scrollWidth > e.clientWidth
+    ).length,
     printed: [...document.querySelectorAll(".step pre.output")].map(c => c.textContent),
 })"""
 
@@ -200,6 +204,20 @@ def test_no_page_has_an_error_or_asks_a_network(seen):
 def test_nothing_but_code_scrolls_sideways_on_a_phone(seen):
     wide = [page for page, look in seen.items() if look["width"] > PHONE["width"]]
     assert wide == []
+
+
+def test_no_code_of_a_lesson_has_to_be_scrolled_on_a_phone(seen):
+    assert [page for page, look in seen.items() if look["scrolls"]] == []
+
+
+def test_a_link_to_a_page_has_the_name_of_the_page_not_of_its_file(seen):
+    for page, look in seen.items():
+        files = [t for t in look["links"] if re.search(r"^README$|\.md$", t)]
+        assert files == [], page
+    assert {"首页", "安装"} <= {
+        *seen["zh", "index"]["links"],
+        *seen["zh", "install"]["links"],
+    }
 
 
 def code_of(text):
@@ -307,17 +325,34 @@ def test_the_keyboard_goes_first_to_a_visible_link_to_the_text(site, page):
 
 def test_commands_are_those_of_windows_where_a_reader_wants_them(site, page):
     page.goto((site / "zh" / "index.html").as_uri())
-    button = page.get_by_role("button", name="Windows 命令")
+    choice = page.get_by_label("Windows 命令")
     command = page.locator("code", has_text=re.compile("python zh/02"))
     assert command.inner_text().startswith(".venv/bin/python ")
-    button.click()
+    choice.check()
     assert command.inner_text().startswith(".venv\\Scripts\\python ")
     tests = page.locator("code", has_text="tests/requirements.txt").inner_text()
-    assert tests.startswith('cmd /c "py -m venv') and tests.rstrip().endswith('pytest"')
+    assert tests.startswith('cmd /c "py -3.13 -m venv')
+    assert tests.rstrip().endswith('pytest"')
     page.goto((site / "en" / "01_save_load_weights.html").as_uri())  # it remembers
     assert "Scripts" in page.locator(".command").inner_text()
-    page.get_by_role("button", name="Windows commands").click()
+    page.get_by_label("Windows commands").uncheck()
     assert "bin/python" in page.locator(".command").inner_text()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_where_a_sentence_names_a_system_its_commands_stay(site, page, language):
+    shown = {}
+    for name in ("index", "install"):
+        page.goto((site / language / f"{name}.html").as_uri())
+        page.locator(".windows input").check()
+        shown[name] = page.inner_text("main")
+    # No && outside of cmd, which an old PowerShell does not know; and below "On Linux".
+    lines = [line for line in shown["index"].splitlines() if "&&" in line]
+    assert [line.split()[0] for line in lines].count("python3") == 1
+    assert {line.split()[0] for line in lines} == {"python3", "cmd"}
+    if language == "zh":
+        assert "把 .venv/bin/python 都换成 .venv\\Scripts\\python" in shown["index"]
+        assert "Linux 和 macOS 上是 .venv/bin/python" in shown["install"]
 
 
 def test_no_chinese_heading_is_broken_inside_a_word_on_a_phone(site, page):
@@ -343,6 +378,13 @@ def test_a_button_copies_the_code_of_a_step(site, page):
     ]
     assert [line for line in copied.splitlines() if line] == wanted
     compile(copied, "copied", "exec")
+
+
+def test_a_button_copies_the_command_that_starts_a_lesson(site, page):
+    page.goto((site / "en" / "01_save_load_weights.html").as_uri())
+    page.evaluate("navigator.clipboard.writeText = text => { window.copied = text; }")
+    page.locator(".command button").click()
+    assert page.evaluate("copied") == ".venv/bin/python 01_save_load_weights.py"
 
 
 def test_printed_on_paper_no_code_is_cut_off(site, page):

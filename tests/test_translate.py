@@ -95,6 +95,8 @@ def test_the_code_in_zh_is_that_of_the_english_file(name):
     )
     assert source.skeleton(chinese) == source.skeleton(english)
     assert max(map(cell_len, chinese.splitlines())) <= 88
+    # No line is broken inside code between backticks.
+    assert [line for line in chinese.splitlines() if line.count("`") % 2] == []
 
 
 def test_a_text_without_chinese_is_listed_and_code_is_left_alone():

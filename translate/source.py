@@ -28,6 +28,7 @@ PRINTS = re.compile(r"step|note|check\w*|exit|print|warn|\w*Error|help")
 OTHERS_SAY = re.compile("expect_(error|warning)|find|startswith")
 WORD, TWO_WORDS = re.compile("[A-Za-z]{2,}"), re.compile("[a-z]{2,},? [a-z]{2,}")
 VALUE = re.compile(r"\{\{|\}\}|\{(?:[^{}]|\{[^{}]*\})+\}|%\(\w+\)s")
+CODE, BLANK = re.compile("`[^`]+`"), "\ue000"  # not a space to `wrapped`
 PAUSE, SPACE = re.compile(".*[，。、：；！？）”]"), re.compile(".* ")
 # In a string: a value, or what can stand at the end of a line.
 PART = re.compile(rf"{VALUE.pattern}|{PIECE.pattern}", re.S)
@@ -225,9 +226,10 @@ def _of_f_string(node):
 def _lines(chinese, width):
     """Return a text in lines, broken behind punctuation or at a space if one is near.
 
-    The last of them has more than three characters.
+    No line is broken inside code between backticks. The last has more than three
+    characters.
     """
-    lines, rest = [], chinese
+    lines, rest = [], CODE.sub(lambda code: code[0].replace(" ", BLANK), chinese)
     while cell_len(rest) > width:
         line = wrapped(rest, width).split("\n")[0]
         for pause in filter(None, (PAUSE.match(line), SPACE.match(line))):
@@ -237,7 +239,9 @@ def _lines(chinese, width):
         lines.append(line.rstrip())
         rest = rest[len(line) :].lstrip()
     short = lines and cell_len(rest) < 8
-    return _lines(chinese, width - 2) if short else [*lines, rest]
+    if short:
+        return _lines(chinese, width - 2)
+    return [line.replace(BLANK, " ") for line in (*lines, rest)]
 
 
 def _written(text, chinese):

@@ -27,7 +27,7 @@ class VideoModel(keras.Model):
         return self.dense2(self.dense1(inputs))
 
 
-lesson.step(1, "存成 .h5 文件时的错误：没有写 from_config")
+lesson.step(1, "常见错误：存成 .h5，却没有写 from_config")
 
 model = VideoModel()
 model(x_test[:1])  # the first call creates the weights

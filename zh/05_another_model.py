@@ -84,4 +84,4 @@ predictions = fresh_model.predict(x_test[:10], verbose=0)
 with lesson.expect_error(AssertionError, "Not equal to tolerance"):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=bound)
 
-# 九种组合：python -m experiments.pairs。38 个模型、8 种方式：python -m experiments.zoo
+# Nine pairs: python -m experiments.pairs. 42 models, 9 ways: python -m experiments.zoo

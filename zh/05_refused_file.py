@@ -49,7 +49,7 @@ lesson.check(f"对照的结果：{status}", status == "error")
 lesson.step(3, "移动权重")
 
 # 模型要在 `layers/dense` 下面找的权重，在文件里却放在 `hidden` 下面。
-# 这种文件就像一个文件夹，里面的东西可以移动。请先拷贝一份，在拷贝上操作。
+# 这种文件就像一个文件夹，里面的东西可以移动。请先复制一份，在副本上操作。
 moved_file = folder / "moved.weights.h5"
 shutil.copy(refused_file, moved_file)
 with h5py.File(moved_file, "r+") as file:

@@ -16,15 +16,16 @@ args = lesson.arguments(__doc__)
 old_file = data.keras2_file("functional/model.h5")
 folder = lesson.folder(__file__)
 
-lesson.step(1, "现在的 Keras 怎么说")
+lesson.step(1, "用现在的 Keras 加载会怎样")
 
 with lesson.expect_warning("`decay`"), lesson.expect_error(ValueError, "`reduction`"):
     keras.models.load_model(old_file)
 
 lesson.step(2, "一条命令")
 
-# 在终端里输入：python -m modelfile model.h5 --convert model.keras 写文件之前，
-# 它会比较两个模型；已有的文件从不覆盖。
+# 在终端里输入：`.venv/bin/python -m modelfile model.h5 --convert model.keras`
+#
+# 写文件之前，它会比较两个模型；已有的文件从不覆盖。
 new_file = folder / "model.keras"
 new_file.unlink(missing_ok=True)
 old, new = old_file.relative_to(lesson.ROOT), new_file.relative_to(lesson.ROOT)
@@ -37,7 +38,7 @@ lesson.check(f"Adam 带有状态，已训练 {steps:,} 步", steps == 3750)
 
 lesson.step(3, "亲手做一遍：权重")
 
-# Keras 2 加载自己的文件。层相同的新模型接收权重。
+# 先用 Keras 2 加载旧文件，再把权重交给层相同的新模型。
 old_model = tf_keras.models.load_model(old_file)
 model = keras.Sequential()
 model.add(keras.Input(shape=(784,)))
@@ -48,7 +49,7 @@ lesson.check_close("预测结果的最大差值", model(x_test), old_model(x_tes
 
 lesson.step(4, "亲手做一遍：Adam 的状态")
 
-# Adam 为每个权重保存两个滑动平均：m 是梯度的，v 是梯度平方的。
+# Adam 为每个权重保存两个移动平均值：m 是梯度的，v 是梯度平方的。
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 model.optimizer.build(model.trainable_variables)

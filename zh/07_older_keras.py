@@ -26,7 +26,9 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 model_file = folder / "mnist.keras"
 model.save(model_file)
 
-# In a terminal: python -m modelfile mnist.keras --for 3.12 --convert for-3.12.keras
+# In a terminal:
+# `.venv/bin/python -m modelfile mnist.keras --for 3.12 --convert for-3.12.keras`
+#
 # It refuses a model that the older Keras cannot compute. It never overwrites a file.
 new_file = folder / "for-3.12.keras"
 new_file.unlink(missing_ok=True)

@@ -73,7 +73,7 @@ class StopInThirdEpoch(keras.callbacks.Callback):
 
 # BackupAndRestore 保存权重、Adam 的状态和已完成的周期数。不打乱顺序，
 # 两次训练看到的图像顺序就相同，可以互相比较。
-shutil.rmtree(folder / "backup", ignore_errors=True)  # 上一次运行留下的
+shutil.rmtree(folder / "backup", ignore_errors=True)  # 删除上一次运行留下的文件
 keras.utils.set_random_seed(2)
 model = models.build_and_compile()
 backup = keras.callbacks.BackupAndRestore(folder / "backup")

@@ -17,7 +17,7 @@ import keras
 args = lesson.arguments(__doc__)
 (x, y), _ = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-shutil.rmtree(folder)  # 上一次运行留下的
+shutil.rmtree(folder)  # 删除上一次运行留下的文件
 folder.mkdir()
 
 lesson.step(1, "The callback")

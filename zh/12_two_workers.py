@@ -20,7 +20,7 @@ args = lesson.arguments(__doc__)
 x_train, y_train = worker.load_images(args.samples)
 folder = lesson.folder(__file__)
 lesson.note("只用其中 6,400 张：200 个批次（batch），每个 32 张。")
-shutil.rmtree(folder)  # 上一次运行留下的
+shutil.rmtree(folder)  # 删除上一次运行留下的文件
 first_port, second_port = lesson.free_ports()
 addresses = [f"127.0.0.1:{first_port}", f"127.0.0.1:{second_port}"]  # 这台电脑
 
@@ -48,7 +48,7 @@ undisturbed_model = keras.models.load_model(place / "worker-0.keras")
 others_model = keras.models.load_model(place / "worker-1.keras")
 lesson.check_same_weights("两者的权重相同", others_model, undisturbed_model)
 
-lesson.step(2, "在单独一个进程里使用它们的检查点")
+lesson.step(2, "用一个进程加载它们的检查点")
 
 # 文件里没有工作进程的信息。加载它，再训练一个周期（epoch）。
 loaded_model = keras.models.load_model(place / "checkpoint.keras")
@@ -63,7 +63,7 @@ difference = lesson.largest_difference(loaded_model.get_weights(), weights)
 sentence = f"权重的最大差值为 {difference:.1g}"
 lesson.check(sentence, difference < 0.001, enough_data=args.full)
 
-lesson.step(3, "一个工作进程意外终止")
+lesson.step(3, "一个工作进程崩溃")
 
 # No worker can continue without the others: the one that is left gets an error.
 place = folder / "killed"

@@ -32,7 +32,7 @@ lesson.note(f"Keras：测试图像答对 {accuracy:.2%}。")
 lesson.step(2, "导出成一个文件")
 
 # 文件里有模型的计算过程和权重，没有 Keras 的层，也没有优化器状态：与 SavedModel 一样，
-# 只用于推理（也译推断）。
+# 只用于推理。
 litert_file = folder / "mnist.tflite"
 model.export(litert_file, format="litert", verbose=False)
 lesson.show(litert_file)

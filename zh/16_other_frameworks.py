@@ -1,7 +1,8 @@
 """第 16 课：其他框架
 
-Keras 用 TensorFlow、JAX、PyTorch 或 NumPy 来计算，这叫后端（backend）。
-`.keras` 文件里并不写明用的是哪一种。另外，ONNX 是许多别的程序都能运行的格式。
+Keras computes with TensorFlow, JAX, PyTorch, OpenVINO or NumPy: its backend. A `.keras`
+file is the same for all, but for one detail of PyTorch. PyTorch without Keras takes the
+weights alone, and many other programs run ONNX files.
 """
 
 import os
@@ -9,6 +10,7 @@ from importlib.util import find_spec
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data
+import models
 
 import keras
 import numpy as np
@@ -16,79 +18,83 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = "安装命令：python -m pip install -r requirements-other.txt"
+INSTALL = "安装命令：.venv/bin/python -m pip install -r requirements-other.txt"
+
+
+def installed(package):
+    if find_spec(package) is None:
+        lesson.note(f"{package} is not installed: this step is left out. {INSTALL}")
+    return find_spec(package)
+
 
 lesson.step(1, "用 TensorFlow 训练，然后保存")
 
 keras.utils.set_random_seed(1)
-model = keras.Sequential()
-model.add(keras.Input(shape=(784,)))
-model.add(keras.layers.Dense(64, activation="relu"))
-model.add(keras.layers.Dense(10))
-
-model.compile(
-    optimizer=keras.optimizers.Adam(),
-    loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    metrics=["accuracy"],
-)
+model = models.build()
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save(folder / "mnist.keras")
 
-# 为另一个程序准备 100 个批次（batch），每批 32 张图像，再加上模型对它们的预测结果。
-x_few = x_train[:3200]
-y_few = y_train[:3200]
-predictions = model.predict(x_few, verbose=0)
-np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=predictions)
+# 100 batches of 32 images, for other programs, and what the model predicts of them.
+x_few, y_few = x_train[:3200], y_train[:3200]
+logits = model.predict(x_few, verbose=0)
+np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=logits)
 
-lesson.step(2, "用 NumPy 预测")
+lesson.step(2, "PyTorch, without Keras")
 
-# Keras 启动时会看环境变量 KERAS_BACKEND。所以需要一个新进程，运行一个不导入
-# TensorFlow 的程序。Keras 的 NumPy 后端借用了 JAX 的几个函数。
-if find_spec("jax") is None:
-    lesson.note(f"没有安装 JAX，跳过这一步。{INSTALL}")
-else:
-    os.environ["KERAS_BACKEND"] = "numpy"
+# A safetensors file holds named arrays and no program. A kernel of Keras, transposed,
+# is a `weight` of PyTorch. Without `ascontiguousarray` the file is wrong, silently.
+if installed("torch") and installed("safetensors"):
+    from safetensors.numpy import save_file
+
+    weights = {}
+    for layer in model.layers:  # named "hidden" and "logits"
+        kernel, bias = layer.get_weights()
+        weights[f"{layer.name}.weight"] = np.ascontiguousarray(kernel.T)
+        weights[f"{layer.name}.bias"] = bias
+    save_file(weights, folder / "mnist.safetensors")
+    lesson.run("programs/in_pytorch.py")
+
+lesson.step(3, "Keras on another backend")
+
+# Keras reads the environment variable KERAS_BACKEND when it starts: in a new process.
+# On NumPy and OpenVINO it has no `fit`. On the others it continues training, as here:
+model.fit(x_few, y_few, shuffle=False, verbose=2)
+
+
+def run_keras_on(backend):
+    os.environ["KERAS_BACKEND"] = backend
     with lesson.quietly():
         lesson.run("programs/other_backend.py")
 
-lesson.step(3, "用 JAX 预测，并继续训练")
 
-if find_spec("jax") is None:
-    lesson.note(f"没有安装 JAX，跳过这一步。{INSTALL}")
-else:
-    os.environ["KERAS_BACKEND"] = "jax"
-    with lesson.quietly():
-        lesson.run("programs/other_backend.py")
-
-    # 回到 TensorFlow：加载的模型带着 Adam 的状态，训练过程也与这里的模型相同。
-    # JAX 的舍入略有不同，训练会把它放大。
-    jax_model = keras.models.load_model(folder / "jax.keras")
-    model.fit(x_few, y_few, shuffle=False, verbose=2)
-    kernel = model.get_weights()[0]
-    difference = np.abs(jax_model.get_weights()[0] - kernel).max()
+def compare(other_model):
+    difference = np.abs(other_model.get_weights()[0] - model.get_weights()[0]).max()
     lesson.check(f"权重的最大差值为 {difference:.1g}", difference < 1e-4)
-    jax_steps = int(jax_model.optimizer.iterations)
-    steps = int(model.optimizer.iterations)
-    lesson.check(f"Adam 已完成 {jax_steps:,} 个训练步", jax_steps == steps)
+    other_model.fit(x_few, y_few, shuffle=False, verbose=2)  # it continues here
 
-    # 它还能在这里继续训练。
-    jax_model.fit(x_few, y_few, shuffle=False, verbose=2)
+
+if installed("jax"):
+    run_keras_on("numpy")  # Keras on NumPy borrows a few functions of JAX
+    run_keras_on("jax")
+    compare(keras.models.load_model(folder / "jax.keras"))
+if installed("torch"):
+    # On PyTorch, Keras has optimizers of its own: elsewhere its `.keras` file does not
+    # load, or not train. So take the weights, with Adam's state.
+    run_keras_on("torch")
+    other_model = keras.models.load_model(folder / "mnist.keras")
+    other_model.load_weights(folder / "torch.weights.h5")
+    compare(other_model)
 
 lesson.step(4, "ONNX")
 
-missing = [name for name in ("onnx", "tf2onnx", "onnxruntime") if not find_spec(name)]
-if missing:
-    lesson.note(f"没有安装 {missing[0]}，跳过这一步。{INSTALL}")
-else:
-    with lesson.quietly():
-        model.export(folder / "mnist.onnx", format="onnx", verbose=False)
-    lesson.show(folder / "mnist.onnx")
-
-    # ONNX Runtime 是一个独立的程序，支持许多语言和设备。
+# OpenVINO has a format, too: model.export("mnist.xml", format="openvino").
+if installed("onnx") and installed("tf2onnx") and installed("onnxruntime"):
     import onnxruntime
 
+    with lesson.quietly():
+        model.export(folder / "mnist.onnx", format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(folder / "mnist.onnx")
-    name = session.get_inputs()[0].name
-    (logits,) = session.run(None, {name: x_test})
-    predictions = model.predict(x_test, verbose=0)
-    lesson.check_close("模型的输出（logits）的最大差值", logits, predictions)
+    (found,) = session.run(None, {session.get_inputs()[0].name: x_test})
+    lesson.check_close("logits differ by", found, model.predict(x_test, verbose=0))

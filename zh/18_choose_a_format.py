@@ -1,8 +1,7 @@
 """第 18 课：选择哪种格式
 
-视频里讲了三种保存模型的方法，这些课讲了七种：这里一种接一种地列出来，怎样保存，
-怎样加载，各有什么用处。这里只看预测结果；继续训练需要哪些内容，
-见 docs/zh/formats.md。
+The video shows three ways to save a model. Here are seven, one under the other: how to
+save, how to load, and whether it predicts as before. At the end is a table of them.
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -23,12 +22,11 @@ keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
-# 取十张图像，看训练好的模型怎样回答：每张十个 logits（softmax 之前的输出），
-# 最大的那个就是它认出的数字。每个加载的模型，回答都必须一样。
+# Ten images, and what the trained model predicts for them: ten logits each.
 x_ten = x_test[:10]
 logits = np.array(model(x_ten))
 
-lesson.step(1, ".keras：整个模型，用来继续训练")
+lesson.step(1, ".keras: the whole model, to continue training")
 
 model.save(folder / "mnist.keras")
 loaded_model = keras.models.load_model(folder / "mnist.keras")
@@ -54,7 +52,7 @@ lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
 
 lesson.step(4, ".h5：别的程序要求时才用")
 
-# 不另作处理，就不能用它继续训练：见第 3 课。
+# To continue training, it needs help: lesson 3.
 with lesson.expect_warning("This file format is considered legacy"):
     model.save(folder / "mnist.h5")
 loaded_model = keras.models.load_model(folder / "mnist.h5", compile=False)
@@ -73,18 +71,30 @@ model.export(litert_file, format="litert", verbose=False)
 with lesson.quietly():
     interpreter = Interpreter(model_content=litert_file.read_bytes())
     interpreter.allocate_tensors()
-predict = interpreter.get_signature_runner()
-outputs = predict(keras_tensor=x_ten)
+outputs = interpreter.get_signature_runner()(keras_tensor=x_ten)
 lesson.check_close("logits 的最大差值", outputs["output_0"], logits)
 
 lesson.step(7, "TensorFlow.js：在浏览器里预测")
 
 # 两个文件，model.json 和 weights.bin，由 modelfile.tfjs 写出：见第 15 课。
-web_folder = folder / "web"
-web_folder.mkdir(exist_ok=True)
-tfjs.save(model, web_folder)
-loaded_model = tfjs.load(web_folder / "model.json")
+(folder / "web").mkdir(exist_ok=True)
+tfjs.save(model, folder / "web")
+loaded_model = tfjs.load(folder / "web" / "model.json")
 lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
 
-# 每种格式能恢复哪些内容：python -m experiments.survival；另外 38 个模型的同样实验：
-# python -m experiments.zoo；文件大小、保存和加载的时间：python -m experiments.cost
+lesson.step(8, "Which one when")
+
+# A file may contain a program, which runs on your computer: lesson 17. ONNX and
+# safetensors: lesson 16. What each format brings back: docs/formats.md.
+print("   format         for                     program   read by")
+print("   .keras         continuing training     refused   Keras 3, on any backend")
+print("   .weights.h5    your program's weights  no        Keras 3")
+print("   checkpoint     your own training loop  no        TensorFlow")
+print("   .h5            older programs          refused   Keras 3")
+
+# For other programs:
+print("   SavedModel     servers                 yes       TensorFlow")
+print("   LiteRT         phones                  no        LiteRT")
+print("   TensorFlow.js  browsers                no        TensorFlow.js")
+print("   ONNX           other programs          no        ONNX Runtime, OpenVINO")
+print("   safetensors    other frameworks        no        PyTorch, JAX, NumPy")

@@ -13,7 +13,7 @@ sys.path.append(str(ROOT))  # 这样在 zh/ 里也能找到 modelfile
 FOLDER = ROOT / "datasets"
 TRAINING_IMAGES = 60_000
 RESTORE = (
-    "请用 `git checkout -- datasets/{}` 恢复，或者重新下载本项目，再把它拷贝过来。"
+    "请用 `git checkout -- datasets/{}` 恢复，或者重新下载本项目，再把它复制过来。"
 )
 
 
@@ -21,7 +21,7 @@ class DatasetError(SystemExit):
     """数据文件不能用。
 
     它是 `SystemExit`：课程不捕获它时，就以这条信息和退出状态 1 结束，
-    而不打印 traceback。
+    而不打印调用栈（traceback）。
     """
 
 

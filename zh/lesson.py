@@ -107,7 +107,7 @@ def folder(script):
         script：这一课的 `__file__`。
 
     返回：
-        pathlib.Path：脚本旁边的 文件夹 `saved/<name of the script>`。
+        pathlib.Path：项目的 `saved/` 里，与脚本同名的文件夹。
 
     异常：
         SystemExit：那里不能写文件，或者磁盘已满；或者在 Windows 上，

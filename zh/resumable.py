@@ -1,22 +1,23 @@
 """崩溃之后继续训练，就像从未中断过，逐位相同。
 
-把这个文件拷贝到您的程序旁边。不用 `model.fit(x, y, batch_size=32,
-epochs=40, callbacks=[...])`，改写成
+把这个文件复制到您的程序旁边。不用
+`model.fit(x, y, batch_size=32, epochs=40, callbacks=[...])`，改写成
 
     batches = resumable.Batches(x, y, batch_size=32, seed=7)
     history = resumable.fit(model, batches, "saved/run1", epochs=40, callbacks=[...])
 
-程序再次启动后，从最后一个已保存的周期接着训练。凡是不能精确恢复的，
-都在训练开始之前以“Not exact: ...”打印出来。（运行时才能发现的，在保存时打印。）
-以程序里的设置为准：如果改了学习率或回调函数，会指出改了什么，并采用新的。
+程序再次启动后，从最后一个已保存的周期继续训练。有什么不能精确恢复，
+会在训练开始前打印出来：“Not exact（不能精确恢复）：...”。（运行时才能发现的，
+在保存时打印。）以程序里的设置为准：如果改了学习率或回调函数，会指出改了什么，
+并采用新的。
 
-文件夹里的 newest.keras 是普通的 Keras 文件，只多一个成员：training.json，
+文件夹里的 newest.keras 是普通的 Keras 文件，只是压缩包里多了一个文件 training.json，
 里面有随机层的状态、回调函数记住的内容、训练历史，以及用来比较的设置。
 （大数组另存在旁边。）previous.keras 是上一个周期。断电可能丢失最新的周期，
 那时会用 previous.keras。
 
 “逐位相同”的前提是版本相同、处理器相同；在 GPU 上还要先调用
-`tf.config.experimental.enable_op_determinism()`。这里看不到的：
+`tf.config.experimental.enable_op_determinism()`。本模块无法检查：
 您自己的代码从 NumPy 或 TensorFlow 的随机数生成器里取的数，
 以及保存在全局变量里的内容。
 """
@@ -213,7 +214,7 @@ def fit(
     epochs: int = 1,
     **arguments: Any,
 ) -> keras.callbacks.History:
-    """像 `model.fit` 那样训练，每个周期都保存，并从文件夹里已有的内容接着训练。
+    """像 `model.fit` 那样训练，每个周期都保存，并从文件夹里已有的内容继续训练。
 
     参数：
         model：已编译；每次启动程序时都用同样的方式创建。

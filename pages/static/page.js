@@ -8,12 +8,20 @@ twin.addEventListener("click", () => {
   } catch {} // a browser can refuse to remember
 });
 
-// The commands of Linux and macOS, or those of Windows, as a reader wants them.
+// The commands of Linux and macOS, or those of Windows, as a reader wants them. Where a
+// sentence names a system, its commands are of that system, and stay.
+function namesSystem(node) {
+  const block = node.parentElement.closest("pre, p, li, td");
+  const sentence = block?.matches("pre") ? block.previousElementSibling : block;
+  return sentence?.matches("p, li, td") && /Linux|Windows/.test(sentence.textContent);
+}
+
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 const commands = []; // each a piece of text, as it is on Linux and macOS
 while (walker.nextNode()) {
   const node = walker.currentNode;
-  if (node.data.includes(".venv/bin/") && node.parentElement.closest("code")) {
+  const isCommand = node.data.includes(".venv/bin/") && node.parentElement.closest("code");
+  if (isCommand && !namesSystem(node)) {
     commands.push([node, node.data]);
   }
 }
@@ -21,11 +29,11 @@ while (walker.nextNode()) {
 const onWindows = (text) =>
   text
     .replaceAll(".venv/bin/", ".venv\\Scripts\\")
-    .replace(/^python3 (-m venv .*)$/gm, 'cmd /c "py $1"');
+    .replace(/^python3 (-m venv .*)$/gm, 'cmd /c "py -3.13 $1"');
 
-const system = document.querySelector("button.windows");
+const system = document.querySelector(".windows input");
 function choose(windows) {
-  system.setAttribute("aria-pressed", windows);
+  system.checked = windows;
   for (const [node, text] of commands) node.data = windows ? onWindows(text) : text;
 }
 
@@ -34,13 +42,12 @@ try {
   const chosen = localStorage.getItem("windows");
   if (chosen) windows = chosen === "true";
 } catch {}
-system.hidden = commands.length === 0;
+system.parentElement.hidden = commands.length === 0;
 choose(windows);
-system.addEventListener("click", () => {
-  windows = !windows;
-  choose(windows);
+system.addEventListener("change", () => {
+  choose(system.checked);
   try {
-    localStorage.setItem("windows", windows);
+    localStorage.setItem("windows", system.checked);
   } catch {}
 });
 
