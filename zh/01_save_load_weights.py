@@ -1,8 +1,8 @@
 """第 1 课：保存和加载权重
 
-The video calls `model.save_weights("weights/")` and `model.load_weights("weights/")`.
-Today the file needs a name that ends in `.weights.h5`. The state of the optimizer is
-in that file, too; the optimizer must be built before its state can be loaded.
+视频里的写法是 `model.save_weights("weights/")` 和 `model.load_weights("weights/")`。
+现在，文件名必须以 `.weights.h5` 结尾。优化器状态也在这个文件里，不过要先构建优化器，
+才能加载它的状态。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -11,18 +11,19 @@ import data
 import keras
 import numpy as np
 
-args = lesson.arguments(__doc__)  # prints the title, and reads --samples
+args = lesson.arguments(__doc__)  # 打印标题，读取 --samples
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)  # saved/01_save_load_weights
 
 
-# The video's model: 784 pixels, 64 units, and ten scores (logits), one for each digit.
+# 视频里的模型：784 个像素，64 个单元，十个分数（logits，即 softmax 之前的输出），
+# 每个数字对应一个。
 def build():
     model = keras.Sequential()
     model.add(keras.Input(shape=(784,)))
     model.add(keras.layers.Dense(64, activation="relu"))
     model.add(keras.layers.Dense(10))
-    # `from_logits`: the scores are not probabilities.
+    # `from_logits`：这些分数不是概率。
     model.compile(
         optimizer=keras.optimizers.Adam(),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -48,15 +49,14 @@ lesson.step(2, "保存权重")
 with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
     model.save_weights("weights/")
 
-# As today's Keras wants it. The file holds arrays, layer by layer, and nothing about
-# what a layer computes: build the model first, then load.
+# 现在的写法。文件里只有逐层存放的数组，没有说明每一层怎样计算：要先搭建模型，再加载。
 weights_file = folder / "mnist.weights.h5"
 model.save_weights(weights_file)
 lesson.show(weights_file)
 
 lesson.step(3, "把权重加载到全新的模型里")
 
-# A fresh model starts from random numbers: it can only guess, one of ten digits.
+# 全新的模型从随机数开始，只能在十个数字里乱猜。
 loaded_model = build()
 digits = np.argmax(loaded_model(x_test), axis=1)  # 得分最高的数字
 right = np.mean(digits == y_test)
@@ -81,10 +81,10 @@ loaded_steps = int(loaded_model.optimizer.iterations)
 steps = int(model.optimizer.iterations)
 lesson.check(f"Adam 的步数：{loaded_steps:,}（每个批次一步）", loaded_steps == steps)
 
-lesson.step(5, "Continue training")
+lesson.step(5, "继续训练")
 
-# The video's own proof: accuracy continues from where it was. Two epochs are done, so
-# the next one is number 3.
+# 视频里就是这样证明的：准确率接着原来的水平上升。已经训练了两个周期（epoch，
+# 也叫轮次），所以下一个是第 3 个。
 history = loaded_model.fit(
     x_train, y_train, initial_epoch=2, epochs=3, shuffle=False, verbose=2
 )

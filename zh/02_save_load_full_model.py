@@ -1,8 +1,8 @@
 """第 2 课：保存和加载整个模型
 
-The video calls `model.save("model/")`. Today that is one file, whose name ends in
-`.keras`. Another program can load it and continue training, without the code that
-built the model: programs/resume.py is that program.
+视频里的写法是 `model.save("model/")`。现在，整个模型存成一个文件，
+文件名以 `.keras` 结尾。别的程序不需要搭建模型的代码，就能加载它继续训练：
+programs/resume.py 就是这样的程序。
 """
 
 import json
@@ -61,7 +61,7 @@ lesson.check(f"优化器：{optimizer}", optimizer == "Adam")
 lesson.note("不在文件里的：Dropout 的随机数、数据的顺序，")
 lesson.note("还有回调函数（callback）记住的内容。第 9 课专门讲这些。")
 
-lesson.step(4, "Continue training in a new process")
+lesson.step(4, "在新进程里继续训练")
 
 # 新进程的预测结果应当与这个进程相同。
 np.save(folder / "predictions.npy", model.predict(x_test, verbose=0))
@@ -79,8 +79,8 @@ lesson.check_same_weights(
 
 lesson.step(5, "没有 Adam 的状态")
 
-# Compiling again creates a new optimizer, without the running means of the gradients.
-# It still learns, but on another path.
+# 重新编译会换上一个新的优化器，以前的梯度移动平均值就没有了。模型仍然能学，
+# 但训练过程已经不同。
 fresh_adam_model = keras.models.load_model(model_file)
 fresh_adam_model.compile(
     optimizer=keras.optimizers.Adam(),

@@ -1,8 +1,7 @@
 """第 3 课：H5 文件，以及怎样改用 .keras
 
-The video calls `model.save("model.h5")`, and that still works today. The model that is
-loaded from the file predicts, but it cannot continue training without help: this lesson
-gives that help, and converts the file to `.keras`.
+视频里的写法是 `model.save("model.h5")`，现在也还能用。从这个文件加载的模型能预测，
+但不另作处理，就不能继续训练。这一课讲怎样处理，再把文件转换成 `.keras`。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -37,7 +36,7 @@ with lesson.expect_warning("This file format is considered legacy"):
     model.save(h5_file)
 lesson.show(h5_file)
 
-lesson.step(2, "Load it, and try to continue training")
+lesson.step(2, "加载这个文件，试着继续训练")
 
 with lesson.expect_warning("the compiled metrics have yet to be built"):
     loaded_model = keras.models.load_model(h5_file)
@@ -50,8 +49,8 @@ y_few = y_train[:6400]
 with lesson.expect_error(ValueError, "Unknown variable"):
     loaded_model.fit(x_few, y_few, shuffle=False, verbose=2)
 
-# Why: the loader builds the optimizer for no variables at all. Adam has its step
-# counter and its learning rate, but not its running means, and there was no warning.
+# 原因：加载器构建优化器时，没有给它任何变量。Adam 有步数计数器和学习率，
+# 却没有移动平均值，而且没有任何警告。
 found = len(loaded_model.optimizer.variables)
 saved = len(model.optimizer.variables)
 lesson.check(f"Adam 只恢复了 {found} 个数组，应为 {saved} 个", found == 2)
@@ -78,17 +77,16 @@ lesson.check_same_weights(sentence, resumed_model, model)
 
 lesson.step(4, "解决办法：改用 .keras 文件")
 
-# Step 3 has written it. So does one command, which does all of step 3, too:
+# 第 3 步已经写好了。用一条命令也行，它把第 3 步的事都做完：
 # `.venv/bin/python -m modelfile mnist.h5 --convert mnist.keras`
 converted_model = keras.models.load_model(keras_file)
 converted_model.fit(x_few, y_few, shuffle=False, verbose=2)
 lesson.check_same_weights(sentence, converted_model, model)
 
-lesson.step(5, "A trap: save as .h5 first, then as .keras")
+lesson.step(5, "陷阱：先存 .h5，再存 .keras")
 
-# In Keras 3.15 saving as .h5 takes the optimizer out of the model's settings. A .keras
-# file that is saved after that no longer says which optimizer was used, and the loader
-# takes RMSprop. So save as .keras first.
+# 在 Keras 3.15 里，存成 .h5 会把优化器从模型的设置里去掉。之后再存的 .keras
+# 文件就不再写明用的是哪个优化器，加载时会换成 RMSprop。所以请先存 .keras。
 model.save(folder / "second.keras")
 with lesson.expect_warning("Skipping variable loading for optimizer"):
     second_model = keras.models.load_model(folder / "second.keras")

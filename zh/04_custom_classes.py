@@ -1,8 +1,7 @@
 """第 4 课：自定义类
 
-A file has the *name* of your own class and what `get_config` returns, not its Python
-code. The same goes for a layer, a loss and a metric. The video's own class is a whole
-model: 04_custom_models.py.
+对于自己写的类，文件里只有它的*名字*和 `get_config` 返回的内容，没有 Python 代码。
+层、损失函数和指标都是如此。视频里自己写的类是一整个模型：见 04_custom_models.py。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -91,9 +90,9 @@ with lesson.expect_error(TypeError, "Could not locate"):
 loaded_model = keras.models.load_model(folder / "loss.keras", compile=False)
 lesson.check_equal("compile=False：能够预测", loaded_model(x_test), model(x_test))
 
-# To continue training, it needs both, and Adam's state:
+# 要继续训练，两样都需要，还要有 Adam 的状态：
 classes = {"capped_loss": capped_loss, "Certainty": Certainty}
 loaded_model = keras.models.load_model(folder / "loss.keras", custom_objects=classes)
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.fit(x_train, y_train, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit differs", loaded_model, model)
+lesson.check_same_weights("逐位相同", loaded_model, model)

@@ -1,8 +1,8 @@
-"""Lesson 4, second part: your own model class
+"""第 4 课，第二部分：自己写的模型类
 
-The video's third model is a class. In an `.h5` file it needs `from_config`, as the
-video says. In a `.keras` file it needs a `build` that is right, or none. At the end a
-model made of your own classes continues training in another program.
+视频里的第三种模型是一个类。存成 `.h5` 文件时，它需要 `from_config`，
+视频里也是这样说的。存成 `.keras` 文件时，它的 `build` 要么写对，要么不写。最后，
+一个由自己写的类组成的模型会在另一个程序里继续训练。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -30,18 +30,18 @@ class VideoModel(keras.Model):
 lesson.step(1, "常见错误：存成 .h5，却没有写 from_config")
 
 model = VideoModel()
-model(x_test[:1])  # the first call creates the weights
+model(x_test[:1])  # 第一次调用会创建权重
 file = folder / "video.h5"
 with lesson.expect_warning("This file format is considered legacy"):
     model.save(file)
 
-# This loader fills weights, and does not create them.
+# 这种加载器只往权重里填数值，不创建权重。
 classes = {"VideoModel": VideoModel}
 with lesson.expect_error(ValueError, "Layer count mismatch"):
     keras.models.load_model(file, custom_objects=classes)
 
 
-# So `from_config` has to create them. The file need not be written again.
+# 所以要由 `from_config` 来创建权重。文件不必重新写。
 class LoadableModel(VideoModel):
     @classmethod
     def from_config(cls, config):
@@ -54,11 +54,11 @@ classes = {"VideoModel": LoadableModel}
 loaded_model = keras.models.load_model(file, custom_objects=classes, compile=False)
 lesson.check_same_weights("写了 from_config 就能加载", loaded_model, model)
 
-lesson.step(2, "Mistake in a .keras file: a build that builds nothing")
+lesson.step(2, "存成 .keras 文件时的错误：build 什么也没有构建")
 
 
 class EmptyBuild(VideoModel):
-    def build(self, input_shape):  # as many tutorials write it
+    def build(self, input_shape):  # 许多教程都这样写
         super().build(input_shape)
 
 
@@ -67,25 +67,25 @@ model(x_test[:1])
 file = folder / "empty.keras"
 model.save(file)
 
-# The loader calls `build`, finds no weights after it, and says nothing.
+# 加载器调用 `build`，之后找不到权重，却毫无提示。
 loaded_model = keras.models.load_model(file, custom_objects={"EmptyBuild": EmptyBuild})
-lesson.check("silently, none of 4 arrays was loaded", loaded_model.weights == [])
+lesson.check("没有任何提示，4 个数组一个也没有加载", loaded_model.weights == [])
 
-# Without it, Keras builds the layers. (Or build each of them in it, as models.py does.)
+# 不写它，Keras 会自己构建各层。（也可以像 models.py 那样，在里面逐层构建。）
 loaded_model = keras.models.load_model(file, custom_objects={"EmptyBuild": VideoModel})
-lesson.check_same_weights("without that build it loads", loaded_model, model)
+lesson.check_same_weights("去掉那个 build 就能加载", loaded_model, model)
 
-lesson.step(3, "Continue training in another program")
+lesson.step(3, "在另一个程序里继续训练")
 
 keras.utils.set_random_seed(1)
-twice = custom.Twice(keras.layers.Dense(784))  # a layer in a layer: see its code
+twice = custom.Twice(keras.layers.Dense(784))  # 层里还有一个层：见它的代码
 model = keras.Sequential([keras.Input((784,)), twice, keras.layers.Dense(10)])
 model.compile(optimizer="adam", loss=custom.capped_loss)
 x_few, y_few = x_train[:320], y_train[:320]
 model.fit(x_few, y_few, shuffle=False, verbose=2)
 model.save(folder / "custom.keras")
 
-# Importing custom.py registers its classes, so no `custom_objects` is needed.
+# 导入 custom.py，里面的类就注册了，所以不需要 `custom_objects`。
 program = f"""
     import lesson, data, custom, keras
     (x, y), _ = data.load_mnist({len(x_few)})
@@ -97,4 +97,4 @@ lesson.run("-c", program, directory=folder)
 
 model.fit(x_few, y_few, shuffle=False, verbose=2)
 resumed_model = keras.models.load_model(folder / "resumed.keras")
-lesson.check_same_weights("not one bit differs", resumed_model, model)
+lesson.check_same_weights("逐位相同", resumed_model, model)

@@ -1,7 +1,7 @@
-"""Lesson 4: what is no weight
+"""第 4 课：权重以外的内容
 
-A layer may keep more than weights: a counter, a list of words. They are in the file if
-the layer says how: two methods for numbers, two for files. Keras calls them.
+一个层里除了权重，还可能有别的内容：计数器、单词列表。只要层说明怎样保存，
+它们也会写进文件：数字用两个方法，文件用两个方法，都由 Keras 调用。
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ args = lesson.arguments(__doc__)
 folder = lesson.folder(__file__)
 
 
-# This layer has no weights. It knows what each class is called, and for how many epochs
-# the model was trained, which is the `initial_epoch` of the next `fit`.
+# 这个层没有权重。它记着每个类别的名称，还记着模型训练了几个周期（epoch），
+# 也就是下一次 `fit` 的 `initial_epoch`。
 @keras.saving.register_keras_serializable(package="lesson4")
 class Labels(keras.layers.Layer):
     epochs = 0
@@ -26,15 +26,15 @@ class Labels(keras.layers.Layer):
     def call(self, inputs):
         return inputs
 
-    # `store` is like a dict of arrays. If the layer has weights, store and assign them
-    # here, too: `super()` loads nothing but weights.
+    # `store` 就像一个装数组的字典。如果层有权重，也要在这里存入和赋值：
+    # `super()` 除了权重，什么也不能加载。
     def save_own_variables(self, store):
         store["epochs"] = self.epochs
 
     def load_own_variables(self, store):
         self.epochs = int(store["epochs"][()])
 
-    # `path` is a folder. What the layer writes there becomes a part of the file.
+    # `path` 是一个文件夹。层写到里面的内容，会成为文件的一部分。
     def save_assets(self, path):
         Path(path, "words.txt").write_text(" ".join(self.words), encoding="utf-8")
 
@@ -42,39 +42,39 @@ class Labels(keras.layers.Layer):
         self.words = Path(path, "words.txt").read_text(encoding="utf-8").split()
 
 
-lesson.step(1, "A .keras file keeps both")
+lesson.step(1, ".keras 文件两样都保留")
 
 labels = Labels(name="labels")
 hidden = keras.layers.Dense(2, activation="softmax")
 model = keras.Sequential([keras.Input((784,)), hidden, labels])
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-model.fit(x_train, y_train % 2, shuffle=False, verbose=2)  # even or odd?
+model.fit(x_train, y_train % 2, shuffle=False, verbose=2)  # 偶数还是奇数？
 labels.epochs, labels.words = 1, ["even", "odd"]
 
 model.save(folder / "labels.keras")
 loaded_model = keras.models.load_model(folder / "labels.keras")
 loaded = loaded_model.get_layer("labels")
-lesson.check(f"epochs: {loaded.epochs}", loaded.epochs == labels.epochs)
-lesson.check(f"words: {loaded.words}", loaded.words == labels.words)
+lesson.check(f"周期数：{loaded.epochs}", loaded.epochs == labels.epochs)
+lesson.check(f"单词：{loaded.words}", loaded.words == labels.words)
 lesson.show(folder / "labels.keras")
 
-lesson.step(2, "A .weights.h5 file keeps the number only, and says nothing")
+lesson.step(2, ".weights.h5 文件只保留数字，而且没有任何提示")
 
 model.save_weights(folder / "labels.weights.h5")
 labels.epochs, labels.words = 0, []
 model.load_weights(folder / "labels.weights.h5")
-lesson.check(f"epochs: {labels.epochs}, words: {labels.words}", not labels.words)
-lesson.note("A checkpoint, .h5, SavedModel, LiteRT and get_weights keep neither.")
+lesson.check(f"周期数：{labels.epochs}，单词：{labels.words}", not labels.words)
+lesson.note("检查点、.h5、SavedModel、LiteRT 和 get_weights 两样都不保留。")
 
-lesson.step(3, "In which order Keras calls the methods")
+lesson.step(3, "Keras 按什么顺序调用这些方法")
 
 calls = []
 
 
 @keras.saving.register_keras_serializable(package="lesson4")
 class Watched(Labels):
-    # Keras's own calls `build`, which makes the weights. If `build` needs more than a
-    # shape, such as the number of words, return that in `get_build_config`.
+    # Keras 原来的这个方法会调用 `build`，由它创建权重。如果 `build` 需要的不只是形状，
+    # 例如还要单词的个数，请在 `get_build_config` 里返回。
     def build_from_config(self, config):
         calls.append("build_from_config")
 
@@ -87,8 +87,8 @@ class Watched(Labels):
 
 @keras.saving.register_keras_serializable(package="lesson4")
 class WatchedModel(keras.Sequential):
-    # If your model's `compile` has arguments of its own, return them in
-    # `get_compile_config`, and call `compile` with them here.
+    # 如果您的模型的 `compile` 有自己的参数，请在 `get_compile_config` 里返回它们，
+    # 再在这里用它们调用 `compile`。
     def compile_from_config(self, config):
         calls.append("compile_from_config")
 
@@ -97,4 +97,4 @@ model = WatchedModel([keras.Input((784,)), Watched()])
 model.compile(loss="mean_squared_error")
 model.save(folder / "watched.keras")
 keras.models.load_model(folder / "watched.keras")
-lesson.check(f"load_model calls {', '.join(calls)}", calls[-1] == "load_assets")
+lesson.check(f"load_model 依次调用 {', '.join(calls)}", calls[-1] == "load_assets")

@@ -1,8 +1,8 @@
 """第 5 课：把权重加载到另一个模型
 
-"You must load into the model that you saved from", says the video. Between its three
-ways to build the same classifier, a `.weights.h5` file is less strict than that. A
-checkpoint is stricter: it loads nothing, and says so only if you check.
+视频里说：“必须加载到当初保存的那个模型。”但视频用三种方式搭建了同一个分类器，
+在它们之间，`.weights.h5` 文件没有这么严格。检查点（checkpoint）更严格：
+它什么也不加载，而且不主动检查，就没有任何提示。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -58,7 +58,7 @@ weights_before = fresh_model.get_weights()[0]
 status = tf.train.Checkpoint(model=fresh_model).read(folder / "checkpoint")
 lesson.check_equal("什么也没有加载", fresh_model.get_weights()[0], weights_before)
 
-# So always check:
+# 所以每次都要检查：
 with lesson.expect_error(AssertionError, "not bound to checkpointed values"):
     status.assert_existing_objects_matched()
 
@@ -84,4 +84,4 @@ predictions = fresh_model.predict(x_test[:10], verbose=0)
 with lesson.expect_error(AssertionError, "Not equal to tolerance"):
     np.testing.assert_allclose(predictions, expected, rtol=0, atol=bound)
 
-# Nine pairs: python -m experiments.pairs. 42 models, 9 ways: python -m experiments.zoo
+# 九种组合：python -m experiments.pairs。42 个模型、9 种方式：python -m experiments.zoo

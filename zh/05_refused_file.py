@@ -63,7 +63,7 @@ with contextlib.redirect_stdout(io.StringIO()):
     status = editor.compare(model)["status"]
 lesson.check(f"对照的结果：{status}", status == "success")
 
-lesson.step(4, "Load it, and continue training")
+lesson.step(4, "加载，然后继续训练")
 
 model.load_weights(moved_file)
 lesson.check_same_weights("权重都加载好了", model, subclassed_model)
@@ -71,6 +71,6 @@ lesson.check_same_weights("权重都加载好了", model, subclassed_model)
 # Adam 的状态也在文件里。
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 subclassed_model.fit(x_train, y_train, shuffle=False, verbose=2)
-lesson.check_same_weights("not one bit differs", model, subclassed_model)
+lesson.check_same_weights("逐位相同", model, subclassed_model)
 
 # 哪些模型之间会拒绝加载：python -m experiments.pairs

@@ -1,8 +1,8 @@
 """第 7 课：给旧版 Keras 的文件
 
-An older Keras may refuse a file: "Unrecognized keyword arguments". One command writes
-another file for it. Then this lesson does by hand what the command does. Or take the
-weights alone: every version of Keras 3 loads those.
+旧版本的 Keras 可能拒绝加载文件，报错“Unrecognized keyword arguments”。
+一条命令就能为它另写一个文件。然后这一课亲手做一遍这条命令所做的事。也可以只要权重：
+Keras 3 的每个版本都能加载权重。
 """
 
 import json
@@ -26,10 +26,10 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 model_file = folder / "mnist.keras"
 model.save(model_file)
 
-# In a terminal:
+# 在终端里输入：
 # `.venv/bin/python -m modelfile mnist.keras --for 3.12 --convert for-3.12.keras`
 #
-# It refuses a model that the older Keras cannot compute. It never overwrites a file.
+# 旧版 Keras 算不了的模型，它会拒绝。它从不覆盖已有的文件。
 new_file = folder / "for-3.12.keras"
 new_file.unlink(missing_ok=True)
 old, new = model_file.relative_to(lesson.ROOT), new_file.relative_to(lesson.ROOT)
@@ -38,24 +38,24 @@ lesson.run(
 )
 print()
 
-lesson.step(2, "The same by hand: look inside")
+lesson.step(2, "亲手做一遍：看看文件里面")
 
-# A `.keras` file is a zip archive. One of its parts says which version wrote it.
+# `.keras` 文件是一个 zip 压缩包，其中一部分写着它是由哪个版本写的。
 with zipfile.ZipFile(model_file) as archive:
     parts = {name: archive.read(name) for name in archive.namelist()}
 version = json.loads(parts["metadata.json"])["keras_version"]
 lesson.check(f"由 Keras {version} 保存，与这里的版本相同", version == keras.__version__)
 
-# Another part has the arguments of each layer. Newer versions write more of them, and
-# an older one refuses what it does not know, even if its value changes nothing.
+# 另一部分写着每一层的参数。新版本写的参数更多，旧版本遇到不认识的就拒绝，
+# 哪怕这个参数取该值时对结果毫无影响。
 text = parts["config.json"].decode()
 count = text.count('"quantization_config": null')
-lesson.check(f"quantization_config, which 3.12 does not know: {count}", count == 2)
+lesson.check(f"quantization_config（3.12 不认识）：{count} 处", count == 2)
 
-lesson.step(3, "The same by hand: leave out what is new")
+lesson.step(3, "亲手做一遍：去掉新增的参数")
 
 
-# These are the new arguments of this model, at the values that change nothing.
+# 这些是这个模型里新增的参数，取的值对结果毫无影响。
 def without_new_arguments(settings):
     for name in ["quantization_config", "optional", "input_axes", "output_axes"]:
         if not settings.get(name):
@@ -63,7 +63,7 @@ def without_new_arguments(settings):
     return settings
 
 
-# `json` calls the function for all that stands in braces.
+# `json` 会对每一对花括号里的内容调用这个函数。
 config = json.loads(parts["config.json"], object_hook=without_new_arguments)
 parts["config.json"] = json.dumps(config)
 with zipfile.ZipFile(folder / "by-hand.keras", "w") as archive:
@@ -73,10 +73,10 @@ with zipfile.ZipFile(folder / "by-hand.keras", "w") as archive:
 older_model = keras.models.load_model(folder / "by-hand.keras")
 lesson.check_equal("预测结果与保存前相同", older_model(x_test), model(x_test))
 
-lesson.step(4, "The weights alone")
+lesson.step(4, "只用权重")
 
-# A weights file has arrays, and nothing about layers. Keras 3.0 to 3.15 load it from
-# each other, with Adam's state. (Nadam's has changed.)
+# 权重文件里只有数组，没有关于层的内容。Keras 3.0 到 3.15 写的权重文件都能互相加载，
+# 包括 Adam 的状态。（Nadam 的状态变过。）
 model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
@@ -85,11 +85,11 @@ loaded_model.load_weights(folder / "mnist.weights.h5")
 # Keras 2（软件包 tf_keras）拒绝加载 Keras 3 的 `.keras` 和 `.h5` 文件。它只能加载权重：
 # 没有 Adam 的状态，子类化模型的权重也不行。
 
-# All three continue training alike: 200 batches of 32 images.
+# 三个模型同样继续训练：200 个批次（batch），每批 32 张图像。
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 older_model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 loaded_model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
-lesson.check_same_weights("by hand: not one bit differs", older_model, model)
-lesson.check_same_weights("weights alone: not one bit differs", loaded_model, model)
+lesson.check_same_weights("亲手改的文件：逐位相同", older_model, model)
+lesson.check_same_weights("只用权重：逐位相同", loaded_model, model)
 
 # 七个版本加上 Keras 2，每个都加载所有版本的文件：python -m experiments.versions

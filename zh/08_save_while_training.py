@@ -1,8 +1,9 @@
 """第 8 课：一边训练，一边保存
 
-The video saves once, after the training. A long training saves while it runs, with a
-callback that `fit` calls after each epoch. TensorFlow's old tutorial calls
-`ModelCheckpoint("cp.ckpt", save_weights_only=True)`; today the name needs an ending.
+视频里等训练结束才保存一次。时间长的训练要一边训练，一边保存：
+`fit` 在每个周期（epoch，也叫轮次）之后调用一个回调函数（callback），由它来保存。
+TensorFlow 的旧教程里的写法是 `ModelCheckpoint("cp.ckpt", save_weights_only=True)`；
+现在对文件名的结尾有要求。
 """
 
 import shutil
@@ -19,8 +20,8 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "每个周期（epoch）存一个文件，最好的另存一个")
 
-# A name that ends in `.keras` saves the whole model, as in lesson 2. With `{epoch}` in
-# the name each epoch gets a file of its own. "Best" means: the smallest `val_loss`.
+# 文件名以 `.keras` 结尾，就保存整个模型，与第 2 课一样。文件名里有 `{epoch}`，
+# 每个周期就各存一个文件。“最好”是指 `val_loss` 最小。
 every_epoch = keras.callbacks.ModelCheckpoint(folder / "epoch-{epoch}.keras")
 best = keras.callbacks.ModelCheckpoint(folder / "best.keras", save_best_only=True)
 
@@ -44,19 +45,19 @@ lesson.check(f"best.keras 的 val_loss 是 {loss:.4f}", abs(loss - smallest) < 0
 with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
     keras.callbacks.ModelCheckpoint("cp.ckpt", save_weights_only=True)
 
-lesson.step(2, "Stop when it gets no better")
+lesson.step(2, "不再变好就停止")
 
-# EarlyStopping can give the model its best weights back. Its optimizer stays that of
-# the last epoch: to continue training, load best.keras.
+# EarlyStopping 可以把最好的权重放回模型，但优化器仍停在最后一个周期：要继续训练，
+# 请加载 best.keras。
 stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
 keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.optimizer.learning_rate = 0.01
 model.fit(x_few, y_few, epochs=8, callbacks=[stop], **settings)
-lesson.check_same_weights("it has the weights of best.keras", model, best_model)
+lesson.check_same_weights("它的权重与 best.keras 的相同", model, best_model)
 steps = int(model.optimizer.iterations)
 best_steps = int(best_model.optimizer.iterations)
-lesson.check(f"but {steps} steps of Adam, not {best_steps}", steps != best_steps)
+lesson.check(f"但 Adam 的步数是 {steps}，不是 {best_steps}", steps != best_steps)
 
 lesson.step(3, "训练中途停止")
 
@@ -83,7 +84,7 @@ with lesson.expect_error(RuntimeError, "在第三个周期中途停止"):
 
 lesson.step(4, "像程序重新启动那样，再训练一次")
 
-# It does as before: `fit` finds what was saved, continues, and at the end deletes it.
+# 写法与之前一样：`fit` 会找到已保存的内容，接着训练，结束时再把它删掉。
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
 restored_model = models.build_and_compile()
 settings = {"epochs": 4, "shuffle": False, "verbose": 2}

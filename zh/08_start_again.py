@@ -1,7 +1,7 @@
-"""Lesson 8, second part: start again
+"""第 8 课，第二部分：再次启动
 
-A long training is started more than once. Callbacks know nothing of the last start:
-ModelCheckpoint overwrites the best file, and CSVLogger empties its table.
+时间长的训练往往不止启动一次。回调函数（callback）不知道上一次启动时的情况：
+ModelCheckpoint 会覆盖最好的文件，CSVLogger 会清空它的表格。
 """
 
 import shutil
@@ -17,9 +17,9 @@ args = lesson.arguments(__doc__)
 folder = lesson.folder(__file__)
 best_file = folder / "best.keras"
 
-lesson.step(1, "The first start")
+lesson.step(1, "第一次启动")
 
-# Few images, large steps: `val_loss` (of unseen images) falls, and rises again.
+# 图像少，学习率大：`val_loss`（没见过的图像的损失）先下降，后回升。
 x_few, y_few = x_train[:2000], y_train[:2000]
 unseen = (x_test, y_test)
 keras.utils.set_random_seed(1)
@@ -28,20 +28,20 @@ model.optimizer.learning_rate = 0.01
 best = keras.callbacks.ModelCheckpoint(best_file, save_best_only=True)
 model.fit(x_few, y_few, epochs=5, validation_data=unseen, callbacks=[best], verbose=2)
 
-first_loss = best.best  # the smallest `val_loss` so far
-shutil.copy(best_file, folder / "copy.keras")  # for step 3
+first_loss = best.best  # 目前最小的 `val_loss`
+shutil.copy(best_file, folder / "copy.keras")  # 第 3 步要用
 
-lesson.step(2, "Mistake: the second start overwrites the best file")
+lesson.step(2, "错误：第二次启动覆盖了最好的文件")
 
-# To a new callback the first epoch is the best so far, however bad it is.
+# 对新的回调来说，第一个周期（epoch）不论多差，都是目前最好的。
 model = keras.models.load_model(best_file)
 best = keras.callbacks.ModelCheckpoint(best_file, save_best_only=True)
 model.fit(x_few, y_few, validation_data=unseen, callbacks=[best], verbose=2)
 second_loss = best.best
-sentence = f"silently, val_loss {first_loss:.4f} became {second_loss:.4f}"
+sentence = f"没有任何提示，val_loss 就从 {first_loss:.4f} 变成了 {second_loss:.4f}"
 lesson.check(sentence, second_loss > first_loss, enough_data=args.full)
 
-lesson.step(3, "Tell the callback how good the file is")
+lesson.step(3, "告诉回调，已有的文件有多好")
 
 shutil.copy(folder / "copy.keras", best_file)
 model = keras.models.load_model(best_file)
@@ -53,37 +53,37 @@ best = keras.callbacks.ModelCheckpoint(
 model.fit(x_few, y_few, validation_data=unseen, callbacks=[best], verbose=2)
 best_model = keras.models.load_model(best_file)
 kept_loss, _ = best_model.evaluate(x_test, y_test, verbose=0)
-sentence = f"best.keras still has val_loss {kept_loss:.4f}"
+sentence = f"best.keras 的 val_loss 仍是 {kept_loss:.4f}"
 lesson.check(sentence, kept_loss == file_loss, enough_data=args.full)
 
-lesson.step(4, "A table of all epochs")
+lesson.step(4, "所有周期的表格")
 
-# CSVLogger empties its file when a training begins, unless `append=True`.
-# `initial_epoch` continues the numbers of the epochs.
+# 训练开始时，CSVLogger 会清空它的文件，除非设置 `append=True`。`initial_epoch`
+# 让周期的编号接着往下数。
 log_file = folder / "log.csv"
 log = keras.callbacks.CSVLogger(log_file)
 model.fit(x_few, y_few, epochs=2, callbacks=[log], verbose=0)
 log = keras.callbacks.CSVLogger(log_file, append=True)
 model.fit(x_few, y_few, initial_epoch=2, epochs=3, callbacks=[log], verbose=0)
 epochs = [line.split(",")[0] for line in log_file.read_text().splitlines()]
-lesson.check(f"its first column: {epochs}", epochs == ["epoch", "0", "1", "2"])
+lesson.check(f"它的第一列：{epochs}", epochs == ["epoch", "0", "1", "2"])
 
-lesson.step(5, "BackupAndRestore, and a model without an input shape")
+lesson.step(5, "BackupAndRestore，以及没有写明输入形状的模型")
 
-# Such a model has no weights before its first batch.
+# 这样的模型在第一个批次（batch）之前没有权重。
 backup = keras.callbacks.BackupAndRestore(folder / "backup")
 late_model = keras.Sequential([keras.layers.Dense(10)])
 late_model.compile(optimizer="adam", loss=model.loss)
 
 with lesson.expect_error(ValueError, "must be built before you call `fit()`"):
     late_model.fit(x_few, y_few, callbacks=[backup])
-late_model.build((None, 784))  # or begin it with keras.Input((784,))
+late_model.build((None, 784))  # 或者在模型开头写 keras.Input((784,))
 late_model.fit(x_few, y_few, callbacks=[backup], verbose=2)
 
-lesson.step(6, "Save every 20 batches, and keep three files")
+lesson.step(6, "每 20 个批次保存一次，只留三个文件")
 
 
-# An epoch can take hours. The optimizer counts batches, and the file has its count.
+# 一个周期可能要几个小时。优化器会数批次，文件里也有它数到的数。
 class EveryTwentyBatches(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.optimizer.iterations)
@@ -96,4 +96,4 @@ class EveryTwentyBatches(keras.callbacks.Callback):
 late_model.fit(x_few, y_few, epochs=2, callbacks=[EveryTwentyBatches()], verbose=2)
 names = [file.name for file in sorted(folder.glob("step-*.keras"))]
 newest = names[-1:] == ["step-000180.keras"]
-lesson.check(f"three files: {', '.join(names)}", newest, enough_data=args.full)
+lesson.check(f"三个文件：{', '.join(names)}", newest, enough_data=args.full)

@@ -1,8 +1,8 @@
-"""Lesson 8: save with Orbax
+"""第 8 课：用 Orbax 保存
 
-`keras.callbacks.OrbaxCheckpoint`, of Keras 3.14, saves while the training continues.
-Keras's guide recommends it for large models and many computers. But what it has saved
-does not always come back, and nothing says so. So check what you have loaded.
+Keras 3.14 的 `keras.callbacks.OrbaxCheckpoint` 一边训练，一边保存。
+Keras 的官方指南推荐把它用于大型模型和多台电脑。但它保存的内容不一定都能恢复，
+而且没有任何提示。所以加载之后，请检查一下。
 """
 
 import logging
@@ -20,24 +20,24 @@ args = lesson.arguments(__doc__)
 (x_train, y_train), _ = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
 
-lesson.step(1, "Without Orbax")
+lesson.step(1, "不用 Orbax")
 
-# `fit` waits until ModelCheckpoint has written its file; for BackupAndRestore, too.
+# `fit` 会等 ModelCheckpoint 写完文件；BackupAndRestore 也一样。
 keras.utils.set_random_seed(1)
 model = models.build_and_compile("functional")
 saver = keras.callbacks.ModelCheckpoint(folder / "mnist.keras")
 model.fit(x_train, y_train, shuffle=False, callbacks=[saver], verbose=2)
 loaded_model = keras.models.load_model(folder / "mnist.keras")
-lesson.check_same_weights("the file is the model", loaded_model, model)
+lesson.check_same_weights("文件与模型相同", loaded_model, model)
 if not lesson.is_installed("orbax"):
     sys.exit()
 
-lesson.step(2, "With Orbax: a functional model comes back")
+lesson.step(2, "用 Orbax：函数式模型能恢复")
 
-# `fit` waits until the weights are copied, and trains on while they are written. Each
-# epoch, counted from 0, is a folder; the last one stays (more: `max_to_keep=`).
-logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax warns at each save
-shutil.rmtree(folder)  # 上一次运行留下的
+# `fit` 只等权重复制完，就接着训练，同时写文件。每个周期（epoch）存成一个文件夹，
+# 从 0 数起；只留最后一个（要多留几个：`max_to_keep=`）。
+logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax 每次保存都会警告
+shutil.rmtree(folder)  # 删除上一次运行留下的文件
 saver = keras.callbacks.OrbaxCheckpoint(folder / "functional")
 model.fit(x_train, y_train, epochs=2, shuffle=False, callbacks=[saver], verbose=2)
 for path in sorted(folder.glob("functional/*/*")):
@@ -46,14 +46,14 @@ for path in sorted(folder.glob("functional/*/*")):
 loaded_model = keras.models.load_model(folder / "functional")
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
-lesson.check_same_weights("continued: not one bit differs", loaded_model, model)
+lesson.check_same_weights("继续训练：逐位相同", loaded_model, model)
 
-lesson.step(3, "A sequential model comes back with random weights")
+lesson.step(3, "序贯模型恢复之后，权重是随机的")
 
 
 def build():
-    model = models.sequential()  # named classifier, and its layers hidden and logits
-    # Without a name, Keras calls the second Adam of a program adam_1: see step 4.
+    model = models.sequential()  # 名为 classifier，两层名为 hidden 和 logits
+    # 如果不起名，Keras 会把程序里的第二个 Adam 叫作 adam_1：见第 4 步。
     adam = keras.optimizers.Adam(name="adam")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer=adam, loss=loss, steps_per_execution=125)
@@ -64,36 +64,36 @@ model = build()
 saver = keras.callbacks.OrbaxCheckpoint(folder / "sequential")
 model.fit(x_train, y_train, epochs=2, shuffle=False, callbacks=[saver], verbose=2)
 loaded_model = keras.models.load_model(folder / "sequential")
-lesson.check_other_weights("no error, but random weights", loaded_model, model)
+lesson.check_other_weights("没有报错，但权重是随机的", loaded_model, model)
 batches = int(loaded_model.optimizer.iterations)
-lesson.note(f"All looks well: Adam has counted {batches:,} batches.")
+lesson.note(f"表面上一切正常：Adam 的步数是 {batches:,}（每个批次一步）。")
 
-# Orbax looks for each variable by its path, and leaves what it does not find as it was.
-lesson.note(f"Saved: {model.weights[0].path}; loaded: {loaded_model.weights[0].path}")
+# Orbax 按路径寻找每个变量；找不到的，就让它保持原样。
+lesson.note(f"保存的：{model.weights[0].path}；加载的：{loaded_model.weights[0].path}")
 
-lesson.step(4, "Names, optimizer.build and load_weights; and where to continue")
+lesson.step(4, "名称、optimizer.build 和 load_weights；从哪里继续")
 
 restored_model = build()
 restored_model.optimizer.build(restored_model.trainable_variables)
 restored_model.load_weights(folder / "sequential")
 
-# Without `initial_epoch` it begins with epoch 0, which Orbax does not save, as it is
-# older than what is there, and does not say so; epoch 1 would be a FileExistsError.
+# 不写 `initial_epoch`，就从周期 0 开始；它比已有的旧，所以 Orbax 不保存它，也不提示；
+# 到了周期 1，会报 FileExistsError。
 saver = keras.callbacks.OrbaxCheckpoint(folder / "sequential")
 order = {"initial_epoch": 2, "epochs": 3, "shuffle": False}
 restored_model.fit(x_train, y_train, callbacks=[saver], verbose=2, **order)
 model.fit(x_train, y_train, shuffle=False, verbose=2)
-lesson.check_same_weights("continued: not one bit differs", restored_model, model)
+lesson.check_same_weights("继续训练：逐位相同", restored_model, model)
 
-lesson.step(5, "A relative folder")
+lesson.step(5, "相对路径的文件夹")
 
-# Orbax needs an absolute one. If not, the error is in its log (hidden here), and there
-# is an exception only when the next epoch is saved. `fit` ends as if all was well:
+# Orbax 需要绝对路径。如果不是，错误只写在它的日志里（这里已隐藏），
+# 到保存下一个周期时才抛出异常。`fit` 结束时，看上去一切正常：
 os.chdir(folder)
 saver = keras.callbacks.OrbaxCheckpoint("relative")
 model.fit(x_train[:3200], y_train[:3200], callbacks=[saver], verbose=2)
 with lesson.expect_error(ValueError, "No valid checkpoints found"):
     keras.models.load_model("relative")
 
-# It is for models on many devices: lesson 12. For others a `.keras` file is simpler.
-# Neither keeps what lesson 9 is about; Orbax does not keep what Normalization learned.
+# Orbax 用于在许多设备上训练的模型：见第 12 课。其他模型用 `.keras` 文件更简单。
+# 第 9 课讲的内容，两者都不保留；Normalization 学到的内容，Orbax 不保留。

@@ -64,14 +64,14 @@ lesson.step(2, "只凭 .keras 文件，重新训练第 3、4 个周期")
 last_two = {"initial_epoch": 2, "epochs": 4, "verbose": 2}
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
-lesson.check_other_weights("with other random numbers", resumed_model, model)
+lesson.check_other_weights("随机数不同", resumed_model, model)
 
 lesson.step(3, "加上 Dropout 的状态")
 
 resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 resumed_model.fit(x_train, y_train, batch_size=128, callbacks=[plateau], **last_two)
-lesson.check_other_weights("in another order of the data", resumed_model, model)
+lesson.check_other_weights("数据的顺序不同", resumed_model, model)
 
 lesson.step(4, "再加上数据的顺序")
 
@@ -79,8 +79,8 @@ resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
 again = resumed_model.fit(batches, shuffle=False, callbacks=[plateau], **last_two)
-lesson.check("epoch 3 is equal", again.history["loss"][0] == history.history["loss"][2])
-lesson.check_other_weights("epoch 4: another learning rate", resumed_model, model)
+lesson.check("第 3 个周期相同", again.history["loss"][0] == history.history["loss"][2])
+lesson.check_other_weights("第 4 个周期的学习率不同", resumed_model, model)
 
 lesson.step(5, "再加上回调函数记住的内容")
 
@@ -95,6 +95,6 @@ resumed_model = keras.models.load_model(folder / "model.keras")
 resumed_model.layers[0].seed_generator.state.assign(np.load(folder / "dropout.npy"))
 batches = ShuffledBatches(first_epoch=2)
 resumed_model.fit(batches, shuffle=False, callbacks=[plateau, GiveBack()], **last_two)
-lesson.check_same_weights("not one bit differs", resumed_model, model)
+lesson.check_same_weights("逐位相同", resumed_model, model)
 
 # resumable.py 能为您自己的训练做好这一切：见 programs/own_training.py。

@@ -20,7 +20,7 @@ folder = lesson.folder(__file__)
 shutil.rmtree(folder)  # 删除上一次运行留下的文件
 folder.mkdir()
 
-lesson.step(1, "The callback")
+lesson.step(1, "回调函数")
 
 # 它先存成 unfinished.keras，等它真正写到磁盘上，再改名。所以始终有一个完整的文件：
 # 新文件改好名字之前，旧文件一直都在。
@@ -30,11 +30,11 @@ model = models.build_and_compile()
 model.fit(x, y, epochs=6, callbacks=[safe], shuffle=False, verbose=2)
 
 names = [file.name for file in sorted(folder.glob("epoch-*.keras"))]
-lesson.check(f"the last two files: {names}", len(names) == 2)
+lesson.check(f"最后两个文件：{names}", len(names) == 2)
 
-lesson.step(2, "Kill a program that trains in the same way")
+lesson.step(2, "强制终止一个同样训练的程序")
 
-# It loads the newest file, if there is one, and trains. Start it yourself, and kill it.
+# 它加载最新的文件（如果有），然后训练。您可以自己启动它，再强制终止它。
 program = lesson.HERE / "programs" / "train_safely.py"
 samples = str(args.samples)
 training = lesson.start(program, "--samples", samples)

@@ -55,7 +55,7 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 mirrored_file = folder / "mirrored.keras"
 model.save(mirrored_file)
 
-lesson.step(3, "Load on one device, and on both, and continue training")
+lesson.step(3, "分别在一个设备和两个设备上加载，继续训练")
 
 # 文件里没有分布策略。不在作用域里加载，就只用一个设备。
 one_device_model = keras.models.load_model(mirrored_file)
@@ -66,7 +66,7 @@ model.fit(x_train, y_train, shuffle=False, verbose=2)
 one_device_model.fit(x_train, y_train, shuffle=False, verbose=2)
 both_devices_model.fit(x_train, y_train, shuffle=False, verbose=2)
 steps = one_device_model.optimizer.iterations.numpy()
-lesson.check(f"Adam continued counting batches: {steps}", steps == 400)
+lesson.check(f"Adam 接着数批次：{steps}", steps == 400)
 
 # 只用一个设备时，同样的数按另一种顺序相加，舍入也就不同。（有 BatchNormalization
 # 时差别更大：每个设备只看得到批次里自己的那一部分。）

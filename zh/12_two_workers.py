@@ -1,9 +1,9 @@
 """第 12 课：两个工作进程
 
-Two processes train one model together, as on two computers: each has a copy of it, and
-takes half of each batch. In Keras 3 `fit` does not work with this strategy of
-TensorFlow: programs/worker.py has a loop in its place, and this lesson starts two of
-them. (With JAX `fit` works: 12_two_workers_jax.py.)
+两个进程一起训练一个模型，相当于两台电脑：每个进程都有一份模型，处理每个批次（batch）
+的一半。在 Keras 3 里，`fit` 不能与 TensorFlow 的这种分布策略一起用：
+programs/worker.py 用一个循环来代替它，这一课启动两个这样的工作进程（worker）。
+（用 JAX 时 `fit` 可以用：12_two_workers_jax.py。）
 """
 
 import json
@@ -65,7 +65,7 @@ lesson.check(sentence, difference < 0.001, enough_data=args.full)
 
 lesson.step(3, "一个工作进程崩溃")
 
-# No worker can continue without the others: the one that is left gets an error.
+# 缺了别的工作进程，谁也不能继续：剩下的那个会报错。
 place = folder / "killed"
 chief = start_worker(0, place)
 other = start_worker(1, place)
@@ -81,7 +81,7 @@ lesson.check(f"{seconds:.1f} 秒之后，首席工作进程也出错停止", sta
 
 lesson.step(4, "把两个都重新启动")
 
-# They continue from the chief's checkpoint.
+# 它们从首席工作进程的检查点继续训练。
 checkpoint_model = keras.models.load_model(place / "checkpoint.keras")
 batches = checkpoint_model.optimizer.iterations.numpy()
 lesson.note(f"检查点来自第 {batches} 个批次（共 600 个）。")

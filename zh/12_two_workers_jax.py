@@ -1,8 +1,9 @@
-"""Lesson 12: two workers on JAX
+"""第 12 课：用 JAX 的两个工作进程
 
-On JAX `fit` works with several processes, and a model that is too large for one device
-is divided among all. This lesson starts two workers with two devices each: what they do
-is in programs/jax_worker.py. OrbaxCheckpoint, as in lesson 8, saves from both.
+用 JAX 时，`fit` 能在几个进程里一起训练；一个设备放不下的模型，可以分到所有设备上。
+这一课启动两个工作进程（worker），每个有两个设备：它们做什么，
+写在 programs/jax_worker.py 里。OrbaxCheckpoint 的用法与第 8 课相同，
+两个进程都用它保存。
 """
 
 import shutil
@@ -15,10 +16,10 @@ import keras
 
 args = lesson.arguments(__doc__)
 folder = lesson.folder(__file__)
-shutil.rmtree(folder)  # 上一次运行留下的
+shutil.rmtree(folder)  # 删除上一次运行留下的文件
 if not (lesson.is_installed("jax") and lesson.is_installed("orbax")):
     sys.exit()
-lesson.note("Of these, 6,400 are used: 50 batches of 128.")
+lesson.note("只用其中 6,400 张：50 个批次（batch），每个 128 张。")
 
 program = lesson.ROOT / "programs" / "jax_worker.py"
 samples = str(args.samples)
@@ -28,31 +29,32 @@ first_port, second_port = lesson.free_ports()
 
 
 def start_worker(number, port):
-    # Keras looks at these: where worker 0 is, how many there are, which one this is.
+    # Keras 会读取这些变量：0 号工作进程在哪里，一共有几个，自己是哪一个。
     environment = {
         "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}",  # 这台电脑
         "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
         "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
     }
-    # The mesh 2x2: two halves of each batch, and two halves of the model's first layer.
-    with lesson.quietly():  # JAX and Orbax say much that is of no concern here
+    # 网格（mesh）2x2：每个批次分成两半，模型的第一层也分成两半。
+    with lesson.quietly():  # JAX 和 Orbax 会输出许多与本课无关的信息
         return lesson.start(program, place, samples, "2x2", output=None, **environment)
 
 
-lesson.step(1, "Two workers train, and one dies")
+lesson.step(1, "两个工作进程一起训练，一个崩溃")
 
-# Kill one of them after the first epoch, of three. Its folder is named 0.
+# 一共三个周期（epoch）；第一个结束之后，就强制终止其中一个进程。
+# 这个周期的文件夹名为 0。
 chief = start_worker(0, first_port)
 other = start_worker(1, first_port)
 while chief.poll() is None and not (place / "orbax" / "0").exists():
     time.sleep(0.05)
 other.kill()
 status = chief.wait(120)  # 最多等待的秒数
-lesson.check("the other one failed, too", status != 0)
+lesson.check("另一个也失败了", status != 0)
 epochs = sorted(path.name for path in (place / "orbax").glob("[0-9]"))
-lesson.note(f"Epochs that are saved, counted from 0: {epochs}")
+lesson.note(f"已保存的周期，从 0 数起：{epochs}")
 
-# What is there now, for step 3.
+# 此时已有的内容，第 3 步要用。
 shutil.copytree(place / "orbax", folder / "four devices" / "orbax")
 shutil.copytree(place / "orbax", folder / "one device" / "orbax")
 
@@ -63,36 +65,36 @@ other = start_worker(1, second_port)
 statuses = [chief.wait(120), other.wait(120)]
 lesson.check(f"两个都训练完了：退出状态 {statuses}", statuses == [0, 0])
 
-# At their end each has saved a `.keras` file, which does not know of JAX or workers.
+# 结束时，每个工作进程都保存了一个 `.keras` 文件，里面没有 JAX 和工作进程的信息。
 model = keras.models.load_model(place / "worker-0.keras")
 others_model = keras.models.load_model(place / "worker-1.keras")
 lesson.check_same_weights("两者的权重相同", others_model, model)
 steps = int(model.optimizer.iterations)
-lesson.check(f"Adam has counted {steps} batches", steps == 150)
+lesson.check(f"Adam 的步数：{steps}（每个批次一步）", steps == 150)
 
-lesson.step(3, "Continue from the same epoch on other devices")
+lesson.step(3, "换用别的设备，从同一个周期继续训练")
 
-# One process: with four devices, four parts of the layer; and with a single device.
+# 都只有一个进程：一次用四个设备，这一层分成四份；另一次只用一个设备。
 with lesson.quietly():
     four = lesson.start(program, folder / "four devices", samples, "1x4", output=None)
     one = lesson.start(program, folder / "one device", samples, "1x1", output=None)
 statuses = [four.wait(120), one.wait(120)]
 lesson.check(f"两个都训练完了：退出状态 {statuses}", statuses == [0, 0])
 
-# They add the same numbers up in another order, and round differently.
+# 同样的数按另一种顺序相加，舍入也就不同。
 weights = model.get_weights()
 four_model = keras.models.load_model(folder / "four devices" / "worker-0.keras")
 difference = lesson.largest_difference(four_model.get_weights(), weights)
-lesson.check(f"four: weights differ by at most {difference:.1g}", difference < 1e-5)
+lesson.check(f"四个设备：权重的最大差值为 {difference:.1g}", difference < 1e-5)
 one_model = keras.models.load_model(folder / "one device" / "worker-0.keras")
 difference = lesson.largest_difference(one_model.get_weights(), weights)
-lesson.check(f"one: weights differ by at most {difference:.1g}", difference < 1e-5)
+lesson.check(f"一个设备：权重的最大差值为 {difference:.1g}", difference < 1e-5)
 
-lesson.step(4, "What Keras's guide does not say")
+lesson.step(4, "Keras 的官方指南没有说的")
 
-# `load_model` loads the folder where the same processes and devices are. Elsewhere it
-# fails, here, too. How step 3 loads it: `train` in programs/jax_worker.py.
+# 只有进程和设备都相同，`load_model` 才能加载这个文件夹。在别处会失败，在这里也一样。
+# 第 3 步怎样加载：见 programs/jax_worker.py 里的 `train`。
 with lesson.quietly(), lesson.expect_error(KeyError, "Failed to load checkpointable"):
     keras.models.load_model(place / "orbax")
 
-# A `.keras` file loads anywhere. Which way for what: docs/cluster.md
+# `.keras` 文件在哪里都能加载。什么情况用哪种方法：见 docs/zh/cluster.md

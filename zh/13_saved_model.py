@@ -1,8 +1,8 @@
 """第 13 课：SavedModel，不用您的程序也能预测
 
-The video calls `model.save("model/")`. That wrote a folder, a SavedModel. Today `save`
-writes one `.keras` file, to continue training, and `model.export("exported")` writes
-the folder. It is for inference, which means: to predict.
+视频里的写法是 `model.save("model/")`，写出的是一个文件夹，即 SavedModel。现在，
+`save` 写的是一个 `.keras` 文件，用来继续训练；要写这样的文件夹，
+用 `model.export("exported")`。这种文件夹用于推理（也译推断），也就是预测。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -43,9 +43,9 @@ lesson.note("fingerprint.pb：用来区分各个 SavedModel 的几个数。")
 
 lesson.step(3, "在新的 Python 进程里预测，不用原来的类")
 
-# `serve` is the endpoint: the function of the SavedModel that is there to be called.
-# It takes an array of the shape that the model was trained with, and returns ten logits
-# an image: the largest is the answer. The process does not import `models`.
+# `serve` 是端点（endpoint）：SavedModel 里供调用的函数。它接受的数组，
+# 形状与训练时的相同；它为每张图像返回十个 logits，最大的就是答案。
+# 这个进程不导入 `models`。
 np.save(folder / "images.npy", x_test)
 
 program = """
@@ -79,12 +79,12 @@ lesson.check(f"第一张测试图像预测为 {digit}，置信度 {share:.0%}", 
 
 lesson.step(5, "哪些内容不在里面")
 
-# It has no `fit`. Its weights can be trained inside another model, as that of step 4,
-# but Dropout and BatchNormalization stay in inference mode.
+# 它没有 `fit`。像第 4 步那样放进别的模型里，它的权重可以训练，但 Dropout
+# 和 BatchNormalization 一直处于推理模式。
 loaded = tf.saved_model.load(exported_folder)
 with lesson.expect_error(AttributeError, "no attribute 'fit'"):
     loaded.fit(x_train, y_train)
 
-# It has no optimizer state. To continue training, save a `.keras` file: lesson 2.
+# 它没有优化器状态。要继续训练，请存成 `.keras` 文件：见第 2 课。
 numbers = sum(variable.numpy().size for variable in loaded.variables)
 lesson.check(f"{numbers:,} 个数：只有权重", numbers == model.count_params())

@@ -1,8 +1,8 @@
-"""Lesson 13: several endpoints in one SavedModel
+"""第 13 课：一个 SavedModel 里的几个端点
 
-`model.export` writes one endpoint, which takes what the model takes. A program that
-sends raw pictures needs another one, with the preprocessing in it: `ExportArchive`
-writes as many as you like, and they share the weights.
+`model.export` 写一个端点（endpoint），模型接受什么，它就接受什么。
+如果别的程序发来的是原始图片，就需要另一个端点，里面带有预处理：
+用 `ExportArchive` 可以写任意多个端点，它们共用权重。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -19,15 +19,15 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "训练一个周期（epoch）")
 
-# 784 inputs, Dense(64, relu) with the name "hidden", Dense(10): ten logits.
+# 784 个输入，名为 "hidden" 的 Dense(64, relu)，Dense(10)：十个 logits。
 keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
-lesson.step(2, "Export it with two endpoints")
+lesson.step(2, "导出，写两个端点")
 
 
-# An endpoint is a function of tensors. What it computes becomes a part of the file.
+# 端点是以张量为参数的函数。它的计算会成为文件的一部分。
 def digits(pictures):
     x = keras.ops.cast(pictures, "float32") / 255
     x = keras.ops.reshape(x, (-1, 784))
@@ -38,8 +38,8 @@ def hidden(images):
     return model.get_layer("hidden")(images)
 
 
-# The input signature is the shape and dtype of what an endpoint takes. None in a shape:
-# any number, here of pictures or images.
+# 输入签名（input signature）是端点接受的数组的形状和 dtype。形状里的 None
+# 表示个数不限，这里是图片或图像的张数。
 pictures_spec = keras.InputSpec(shape=(None, 28, 28), dtype="uint8")
 images_spec = keras.InputSpec(shape=(None, 784), dtype="float32")
 
@@ -50,9 +50,9 @@ archive.add_endpoint("hidden", hidden, input_signature=[images_spec])
 archive.write_out(folder / "exported", verbose=False)
 lesson.show(folder / "exported")
 
-lesson.step(3, "Load it in a process without Keras")
+lesson.step(3, "在没有 Keras 的进程里加载")
 
-# Raw pictures, as they are in a PNG file: 0 is black, 255 is white.
+# 原始图片，与 PNG 文件里的相同：0 是黑色，255 是白色。
 pictures = np.round(x_test * 255).astype("uint8").reshape(-1, 28, 28)
 np.save(folder / "pictures.npy", pictures)
 np.save(folder / "images.npy", x_test)
@@ -72,28 +72,28 @@ with lesson.quietly():
 
 digits_there = np.load(folder / "digits.npy")
 expected = model.predict(x_test, verbose=0).argmax(axis=1)
-lesson.check_equal("the digits are those of the model", digits_there, expected)
+lesson.check_equal("数字与模型预测的相同", digits_there, expected)
 hidden_there = np.load(folder / "hidden.npy")
-lesson.check_close("the hidden layer differs by", hidden_there, hidden(x_test))
+lesson.check_close("最大差值", hidden_there, hidden(x_test))
 
-lesson.step(4, "Use an endpoint as a layer of a Keras model")
+lesson.step(4, "把一个端点当作 Keras 模型的一层来用")
 
 layer = keras.layers.TFSMLayer(folder / "exported", call_endpoint="hidden")
-lesson.check_close("the hidden layer differs by", layer(x_test), hidden(x_test))
+lesson.check_close("最大差值", layer(x_test), hidden(x_test))
 
-lesson.step(5, "What a serving program sees")
+lesson.step(5, "部署用的程序看到什么")
 
-# A program such as TensorFlow Serving calls an endpoint by its name, with named inputs.
-# The first one has a second name, serving_default. In a terminal, this prints the same:
-#     saved_model_cli show --all --dir saved/13_several_endpoints/exported
+# TensorFlow Serving 之类的程序按名称调用端点，输入也有名称。第一个端点还有一个名称：
+# serving_default。要在终端里打印同样的内容，请输入下面这一条命令：
+# saved_model_cli show --all --dir saved/13_several_endpoints/exported
 loaded = tf.saved_model.load(folder / "exported")
 for name, signature in loaded.signatures.items():
     inputs = signature.structured_input_signature[1]
     lesson.note(f"{name}: {inputs} -> {signature.structured_outputs}")
 
-# Another shape is refused. Another dtype is not: floats from 0 to 1 become 0 and 1.
+# 形状不同，会被拒绝。dtype 不同，却不会：0 到 1 的浮点数会变成 0 和 1。
 with lesson.expect_error(TypeError, "Can not cast"):
     loaded.digits(pictures[:, :14])
 digits_of_floats = loaded.digits(x_test.reshape(-1, 28, 28)).numpy()
 share = np.mean(digits_of_floats == expected)
-lesson.check(f"silently, {share:.0%} are the digits of the model", share < 0.5)
+lesson.check(f"没有任何提示，只有 {share:.0%} 的数字与模型预测的相同", share < 0.5)

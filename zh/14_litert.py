@@ -37,15 +37,15 @@ litert_file = folder / "mnist.tflite"
 model.export(litert_file, format="litert", verbose=False)
 lesson.show(litert_file)
 
-lesson.step(3, "Run it")
+lesson.step(3, "运行这个文件")
 
 
-# The interpreter numbers its arrays: `index` is the number of an input or an output.
+# 解释器给各个数组编了号：`index` 是一个输入或输出的编号。
 def predict(file, images):
-    """Return the logits that a LiteRT file computes, float32 (n, 10)."""
+    """返回 LiteRT 文件算出的 logits，float32 (n, 10)。"""
     interpreter = Interpreter(model_content=file.read_bytes())
     index = interpreter.get_input_details()[0]["index"]
-    interpreter.resize_tensor_input(index, images.shape)  # in the file it is one image
+    interpreter.resize_tensor_input(index, images.shape)  # 文件里写的是一张图像
     with lesson.quietly():  # LiteRT 会输出一行处理器的信息
         interpreter.allocate_tensors()
     interpreter.set_tensor(index, images)
@@ -71,7 +71,7 @@ lesson.show(small_file)
 size = small_file.stat().st_size / litert_file.stat().st_size
 lesson.check(f"大小是原来的 {size:.0%}", size < 0.3)
 
-# The logits are not the same any more, and most answers are.
+# logits 不再相同，但大多数答案还是一样的。
 small_logits = predict(small_file, x_test)
 difference = np.abs(small_logits - logits).max()
 lesson.note(f"logits 的最大差值为 {difference:.1g}。")

@@ -1,8 +1,8 @@
 """第 15 课：TensorFlow.js，把同一个模型放进浏览器，再取回来
 
-The video promises that a saved model can move on to TensorFlow.js. Its converter does
-not start beside today's TensorFlow, but its format is simple: `modelfile.tfjs` writes
-and reads it. In the end you can draw a digit, and teach the model in a browser.
+视频里说，保存好的模型还能转到 TensorFlow.js。官方转换器与现在的 TensorFlow
+装在一起无法启动，但它的格式很简单：`modelfile.tfjs` 能写也能读。最后，
+您可以在浏览器里写一个数字，还可以教模型认它。
 """
 
 import shutil
@@ -43,19 +43,19 @@ lesson.step(3, "再用 Keras 加载")
 loaded_model = tfjs.load(page / "model.json")
 lesson.check_equal("预测结果相同", loaded_model(x_test), model(x_test))
 
-lesson.step(4, "Continue training with it")
+lesson.step(4, "用它继续训练")
 
-# The files hold no optimizer. So training continues with a new Adam, here as in the
-# page. There you can teach the model with a drawing, and save it: tfjs.load loads that
-# .json file, too. A few steps with one image can cost a model a lot of what it knew.
-# Training with all images brings it back.
+# 这两个文件里没有优化器。所以继续训练时，用的是新的 Adam，在这里和在网页里都一样。
+# 在网页里，您可以用自己写的数字教模型，再把它保存下来：那个 .json 文件，
+# tfjs.load 也能加载。只拿一张图像训练几步，模型就可能忘掉很多学过的内容；
+# 再用全部图像训练，就能补回来。
 models.compile(loaded_model)
 _, before = loaded_model.evaluate(x_test, y_test, verbose=0)
 loaded_model.fit(x_train, y_train, shuffle=False, verbose=2)
 _, after = loaded_model.evaluate(x_test, y_test, verbose=0)
 lesson.note(f"测试图像的准确率：之前 {before:.2%}，之后 {after:.2%}。")
-lesson.check("it has learned more", after > before, enough_data=args.full)
+lesson.check("模型又学到了更多", after > before, enough_data=args.full)
 
 lesson.step(5, "在浏览器里写个数字")
 
-lesson.note("To do so, start: python programs/serve.py")
+lesson.note("想写数字，请启动：python zh/programs/serve.py")

@@ -1,8 +1,8 @@
 """第 16 课：其他框架
 
-Keras computes with TensorFlow, JAX, PyTorch, OpenVINO or NumPy: its backend. A `.keras`
-file is the same for all, but for one detail of PyTorch. PyTorch without Keras takes the
-weights alone, and many other programs run ONNX files.
+Keras 用 TensorFlow、JAX、PyTorch、OpenVINO 或 NumPy 来计算，这叫后端（backend）。
+`.keras` 文件对所有后端都一样，只有 PyTorch 有一处细节不同。不用 Keras 的 PyTorch
+只能取用权重；还有许多别的程序能运行 ONNX 文件。
 """
 
 import os
@@ -23,7 +23,7 @@ INSTALL = "安装命令：.venv/bin/python -m pip install -r requirements-other.
 
 def installed(package):
     if find_spec(package) is None:
-        lesson.note(f"{package} is not installed: this step is left out. {INSTALL}")
+        lesson.note(f"没有安装 {package}，跳过这一步。{INSTALL}")
     return find_spec(package)
 
 
@@ -36,30 +36,30 @@ model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 model.save(folder / "mnist.keras")
 
-# 100 batches of 32 images, for other programs, and what the model predicts of them.
+# 为其他程序准备 100 个批次（batch），每批 32 张图像，再加上模型对它们的预测结果。
 x_few, y_few = x_train[:3200], y_train[:3200]
 logits = model.predict(x_few, verbose=0)
 np.savez(folder / "images.npz", x=x_few, y=y_few, predictions=logits)
 
-lesson.step(2, "PyTorch, without Keras")
+lesson.step(2, "PyTorch，不用 Keras")
 
-# A safetensors file holds named arrays and no program. A kernel of Keras, transposed,
-# is a `weight` of PyTorch. Without `ascontiguousarray` the file is wrong, silently.
+# safetensors 文件里只有带名称的数组，没有程序。Keras 的 kernel 转置之后，
+# 就是 PyTorch 的 `weight`。不用 `ascontiguousarray`，文件就是错的，而且没有任何提示。
 if installed("torch") and installed("safetensors"):
     from safetensors.numpy import save_file
 
     weights = {}
-    for layer in model.layers:  # named "hidden" and "logits"
+    for layer in model.layers:  # 名为 "hidden" 和 "logits"
         kernel, bias = layer.get_weights()
         weights[f"{layer.name}.weight"] = np.ascontiguousarray(kernel.T)
         weights[f"{layer.name}.bias"] = bias
     save_file(weights, folder / "mnist.safetensors")
     lesson.run("programs/in_pytorch.py")
 
-lesson.step(3, "Keras on another backend")
+lesson.step(3, "换一个后端用 Keras")
 
-# Keras reads the environment variable KERAS_BACKEND when it starts: in a new process.
-# On NumPy and OpenVINO it has no `fit`. On the others it continues training, as here:
+# Keras 在启动时读取环境变量 KERAS_BACKEND，所以要用新进程。用 NumPy 和 OpenVINO
+# 作后端时，它没有 `fit`。用其他后端时可以继续训练，与这里一样：
 model.fit(x_few, y_few, shuffle=False, verbose=2)
 
 
@@ -72,16 +72,16 @@ def run_keras_on(backend):
 def compare(other_model):
     difference = np.abs(other_model.get_weights()[0] - model.get_weights()[0]).max()
     lesson.check(f"权重的最大差值为 {difference:.1g}", difference < 1e-4)
-    other_model.fit(x_few, y_few, shuffle=False, verbose=2)  # it continues here
+    other_model.fit(x_few, y_few, shuffle=False, verbose=2)  # 在这里继续训练
 
 
 if installed("jax"):
-    run_keras_on("numpy")  # Keras on NumPy borrows a few functions of JAX
+    run_keras_on("numpy")  # Keras 的 NumPy 后端借用了 JAX 的几个函数
     run_keras_on("jax")
     compare(keras.models.load_model(folder / "jax.keras"))
 if installed("torch"):
-    # On PyTorch, Keras has optimizers of its own: elsewhere its `.keras` file does not
-    # load, or not train. So take the weights, with Adam's state.
+    # 用 PyTorch 作后端时，Keras 的优化器是另一套：这样写的 `.keras` 文件，
+    # 在别的后端上不能加载，或者不能训练。所以只取权重和 Adam 的状态。
     run_keras_on("torch")
     other_model = keras.models.load_model(folder / "mnist.keras")
     other_model.load_weights(folder / "torch.weights.h5")
@@ -89,7 +89,7 @@ if installed("torch"):
 
 lesson.step(4, "ONNX")
 
-# OpenVINO has a format, too: model.export("mnist.xml", format="openvino").
+# OpenVINO 也有一种格式：model.export("mnist.xml", format="openvino")。
 if installed("onnx") and installed("tf2onnx") and installed("onnxruntime"):
     import onnxruntime
 
@@ -97,4 +97,4 @@ if installed("onnx") and installed("tf2onnx") and installed("onnxruntime"):
         model.export(folder / "mnist.onnx", format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(folder / "mnist.onnx")
     (found,) = session.run(None, {session.get_inputs()[0].name: x_test})
-    lesson.check_close("logits differ by", found, model.predict(x_test, verbose=0))
+    lesson.check_close("最大差值", found, model.predict(x_test, verbose=0))

@@ -32,9 +32,9 @@ position = len(content) // 2
 content[position] = 255 - content[position]
 (folder / "damaged.keras").write_bytes(content)
 
-# A `.keras` file is a zip archive, with a checksum for each of its parts. `testzip`
-# computes them again, and names a part that is damaged. Check the file before you load
-# it: since Python 3.12, `load_model` notices only some of the damage.
+# `.keras` 文件是一个 zip 压缩包，每个部分都有校验和。`testzip` 重新计算这些校验和，
+# 并指出损坏的部分。请在加载之前先用它验证：从 Python 3.12 起，`load_model`
+# 只能发现一部分损坏。
 with zipfile.ZipFile(folder / "damaged.keras") as archive:
     damaged_part = archive.testzip()
 lesson.check(f"损坏的文件：{damaged_part}", damaged_part == "model.weights.h5")
@@ -44,8 +44,8 @@ lesson.check(f"完好的文件：{damaged_part}", damaged_part is None)
 
 lesson.step(2, "损坏的 .weights.h5 文件")
 
-# A float32 weight takes four bytes; the last one holds its sign and most of its
-# exponent. Byte 100,003 is the last byte of a weight of a pixel near the centre.
+# 每个 float32 权重占四个字节，最后一个字节里是符号和指数的大部分。
+# 字节 100,003 是某个权重的最后一个字节，这个权重属于图像中央附近的一个像素。
 content = bytearray((folder / "mnist.weights.h5").read_bytes())
 content[100_003] = 255 - content[100_003]
 (folder / "damaged.weights.h5").write_bytes(content)
@@ -62,14 +62,14 @@ lesson.check(f"损坏之后答对 {damaged_right:,} 张", damaged_right < right,
 
 lesson.step(3, "在文件旁边放一个校验和")
 
-# So write a checksum when you save: any change gives a different one.
+# 所以保存时就写下校验和：内容一变，校验和就变。
 checksum = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
 (folder / "mnist.weights.h5.sha256").write_text(checksum)
 lesson.note(f"SHA-256：{checksum}")
 
 # 加载之前先比对。
 found = hashlib.sha256((folder / "damaged.weights.h5").read_bytes()).hexdigest()
-lesson.check("the damaged file has a different one", found != checksum)
+lesson.check("损坏的文件，校验和不同", found != checksum)
 found = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
 lesson.check("完好的文件，校验和相同", found == checksum)
 

@@ -1,7 +1,7 @@
 """第 18 课：选择哪种格式
 
-The video shows three ways to save a model. Here are seven, one under the other: how to
-save, how to load, and whether it predicts as before. At the end is a table of them.
+视频里讲了三种保存模型的方法。这里一种接一种地列出七种：怎样保存，怎样加载，
+预测结果是否与保存前相同。最后有一张对照表。
 """
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -22,11 +22,11 @@ keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)
 
-# Ten images, and what the trained model predicts for them: ten logits each.
+# 十张图像，以及训练好的模型对它们的预测结果：每张十个 logits。
 x_ten = x_test[:10]
 logits = np.array(model(x_ten))
 
-lesson.step(1, ".keras: the whole model, to continue training")
+lesson.step(1, ".keras：整个模型，用来继续训练")
 
 model.save(folder / "mnist.keras")
 loaded_model = keras.models.load_model(folder / "mnist.keras")
@@ -52,7 +52,7 @@ lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
 
 lesson.step(4, ".h5：别的程序要求时才用")
 
-# To continue training, it needs help: lesson 3.
+# 要继续训练，还得另作处理：见第 3 课。
 with lesson.expect_warning("This file format is considered legacy"):
     model.save(folder / "mnist.h5")
 loaded_model = keras.models.load_model(folder / "mnist.h5", compile=False)
@@ -82,19 +82,19 @@ tfjs.save(model, folder / "web")
 loaded_model = tfjs.load(folder / "web" / "model.json")
 lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
 
-lesson.step(8, "Which one when")
+lesson.step(8, "各在什么时候用")
 
-# A file may contain a program, which runs on your computer: lesson 17. ONNX and
-# safetensors: lesson 16. What each format brings back: docs/formats.md.
-print("   format         for                     program   read by")
-print("   .keras         continuing training     refused   Keras 3, on any backend")
-print("   .weights.h5    your program's weights  no        Keras 3")
-print("   checkpoint     your own training loop  no        TensorFlow")
-print("   .h5            older programs          refused   Keras 3")
+# 文件里可能有程序，会在您的电脑上运行：见第 17 课。ONNX 和 safetensors：见第 16 课。
+# 每种格式能恢复哪些内容：见 docs/zh/formats.md。
+print("   格式           用途                    含程序    谁能读")
+print("   .keras         继续训练                会被拒绝  Keras 3，任何后端")
+print("   .weights.h5    您的程序里模型的权重    否        Keras 3")
+print("   检查点         自己写的训练循环        否        TensorFlow")
+print("   .h5            旧程序                  会被拒绝  Keras 3")
 
-# For other programs:
-print("   SavedModel     servers                 yes       TensorFlow")
-print("   LiteRT         phones                  no        LiteRT")
-print("   TensorFlow.js  browsers                no        TensorFlow.js")
-print("   ONNX           other programs          no        ONNX Runtime, OpenVINO")
-print("   safetensors    other frameworks        no        PyTorch, JAX, NumPy")
+# 用于其他程序：
+print("   SavedModel     服务器                  是        TensorFlow")
+print("   LiteRT         手机                    否        LiteRT")
+print("   TensorFlow.js  浏览器                  否        TensorFlow.js")
+print("   ONNX           其他程序                否        ONNX Runtime、OpenVINO")
+print("   safetensors    其他框架                否        PyTorch、JAX、NumPy")

@@ -1,4 +1,5 @@
-"""Your own parts, as a project has them: a layer, a wrapper, a loss and a metric.
+"""自己写的部件，就像真实项目里的那样：一个层、一个包装别的层的层、
+一个损失函数和一个指标。
 
 由它们组成的模型，每个要加载它的程序都得导入这个模块。每个部件都注册了一个名字，
 例如“lessons>Scale”，文件里存的就是这个名字。

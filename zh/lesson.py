@@ -20,6 +20,7 @@ import tempfile
 import textwrap
 import warnings
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import quiet  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -45,11 +46,11 @@ if WINDOWS:
 
 
 def _leave_quietly(kind, error, traceback):
-    """Say one sentence after Ctrl-C, and nothing if the reader of the output has gone."""
+    """按下 Ctrl-C 之后只打印一句；如果已经没有程序读取输出，就什么也不打印。"""
     if issubclass(kind, KeyboardInterrupt):
         print("\n已用 Ctrl-C 停止。可以再次启动。")
     elif not issubclass(kind, BrokenPipeError) and not (
-        # How Windows reports a closed pipe.
+        # Windows 这样报告管道已关闭。
         WINDOWS and issubclass(kind, OSError) and error.errno == errno.EINVAL
     ):
         sys.__excepthook__(kind, error, traceback)
@@ -65,8 +66,8 @@ def arguments(doc):
         doc：这一课的 docstring；第一行是标题。
 
     返回：
-        argparse.Namespace: `samples` (int), `full` (bool: all of MNIST is used, so
-        that accuracies can be checked).
+        argparse.Namespace：`samples`（int）、`full`（bool：用了全部 MNIST，
+        因此可以验证准确率）。
     """
     title = doc.splitlines()[0]
     parser = argparse.ArgumentParser(description=title)
@@ -81,8 +82,8 @@ def arguments(doc):
     args.full = args.samples == data.TRAINING_IMAGES
     print(title)
     print(
-        f"TensorFlow {tf.__version__}, Keras {keras.__version__}, "
-        f"{args.samples:,} training images"
+        f"TensorFlow {tf.__version__}，Keras {keras.__version__}，{args.samples:,} 张"
+        f"训练图像"
     )
     return args
 
@@ -177,7 +178,7 @@ def check_equal(sentence, array, other):
 def check_close(sentence, array, other):
     """验证两个 float32 数组除舍入误差外相等。"""
     difference = float(np.abs(np.subtract(array, other)).max())
-    check(f"{sentence}为 {difference:.1g}", are_close(array, other))
+    check(f"{sentence}：{difference:.1g}", are_close(array, other))
 
 
 def are_close(array, other):
@@ -245,8 +246,19 @@ def headline(message, width=240):
     return textwrap.shorten(str(message), width, placeholder=" ...")
 
 
+def is_installed(package):
+    """返回 requirements-other.txt 里的某个包能不能导入；如果不能，就打印一句。"""
+    if find_spec(package):
+        return True
+    note(
+        f"没有安装 {package}，跳过需要它的部分。安装命令：python -m pip install -r"
+        f" requirements-other.txt"
+    )
+    return False
+
+
 def free_ports():
-    """Return two ports of this machine that are free."""
+    """返回本机上两个空闲的端口。"""
     with (
         socket.create_server(("127.0.0.1", 0)) as one,
         socket.create_server(("127.0.0.1", 0)) as other,
@@ -284,9 +296,8 @@ def run(*command, directory=None):
     """在新进程里运行 Python，并等它结束。如果它出错，这一课就结束。
 
     参数：
-        *command: what stands behind `python`: a program of this project and its arguments;
-            "-m", a module of it and its arguments; or "-c" and Python code, which is
-            printed first.
+        *command：`python` 后面的内容：本项目的一个程序和它的选项；或者 "-m"、
+            本项目的一个模块和它的选项；或者 "-c" 和 Python 代码，代码会先打印出来。
         directory：该进程的工作目录。
     """
     program, *arguments = command

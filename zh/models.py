@@ -53,11 +53,10 @@ def functional(units=HIDDEN):
 
 @keras.saving.register_keras_serializable(package="lessons")
 class Classifier(keras.Model):
-    """The classifier as a class.
+    """写成类的分类器。
 
-    Its computation is Python code, which is not in a `.keras` or `.h5` file. The
-    file has the name under which the class is registered and what `get_config`
-    returns; a program that loads it must have the class.
+    它的计算是 Python 代码，不在 `.keras` 或 `.h5` 文件里。文件里只有注册这个类所用的
+    名称，以及 `get_config` 的返回值；加载它的程序必须有这个类。
 
     参数：
         hidden：隐藏层的单元数。
@@ -149,7 +148,8 @@ def compile(model, steps_per_execution=125):
         同一个模型，已编译。
     """
     model.compile(
-        optimizer=keras.optimizers.Adam(),
+        # 要起名：Keras 会把程序里的第二个 Adam 叫作 adam_1，而 Orbax 按名称寻找。
+        optimizer=keras.optimizers.Adam(name="adam"),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         steps_per_execution=steps_per_execution,

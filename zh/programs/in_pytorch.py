@@ -1,6 +1,6 @@
-"""Lesson 16, a program of PyTorch: weights from a safetensors file, without Keras
+"""第 16 课的 PyTorch 程序：从 safetensors 文件加载权重，不用 Keras
 
-16_other_frameworks.py writes the file and starts this program.
+16_other_frameworks.py 写出这个文件，并启动本程序。
 """
 
 import sys
@@ -40,6 +40,6 @@ with torch.no_grad():
 
 largest = np.abs(saved_predictions).max()
 difference = np.abs(predictions - saved_predictions).max() / largest
-print(f"   PyTorch: predictions differ by at most {difference:.1g} of the largest")
+print(f"   PyTorch：预测结果的最大差值，是最大值的 {difference:.1g} 倍")
 if difference > 1e-5:  # float32 有七位有效数字
     sys.exit("差得太多。")

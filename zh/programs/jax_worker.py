@@ -1,12 +1,12 @@
-"""One of the workers of lesson 12 on JAX, which starts two of them.
+"""第 12 课用 JAX 的工作进程；那一课会启动两个。
 
     python programs/jax_worker.py FOLDER SAMPLES MESH
 
-FOLDER has the checkpoints, one for each epoch. SAMPLES is how many images of MNIST are used.
-MESH is how the devices stand, such as 2x2: the batch is divided by the first number, the
-model by the second. The environment variables KERAS_DISTRIBUTION_... say where worker 0 is, how
-many workers there are, and which one this is; without them it is alone. There is no
-`import lesson` here: that starts TensorFlow.
+FOLDER 里是检查点（checkpoint），每个周期（epoch）一个。SAMPLES 是用多少张 MNIST
+图像。MESH 是设备的排列方式，例如 2x2：第一个数是把批次（batch）分成几份，
+第二个数是把模型分成几份。环境变量 KERAS_DISTRIBUTION_... 说明 0 号工作进程在哪里，
+一共有几个，自己是哪一个；没有这些变量，就只有它自己。这里没有 `import lesson`，
+因为它会启动 TensorFlow。
 """
 
 import logging
@@ -15,7 +15,7 @@ import sys
 import threading
 from pathlib import Path
 
-# The folder above has data.py and models.py.
+# data.py 和 models.py 在上一级文件夹里。
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["KERAS_BACKEND"] = "jax"
 import data
@@ -31,29 +31,29 @@ EPOCHS = 3
 
 
 def join():
-    """Wait for the other workers; from then on the devices of all are there."""
-    # JAX listens on all network interfaces, if it is not told where.
+    """等待其他工作进程；此后，所有工作进程的设备都能用。"""
+    # 如果不指定地址，JAX 会监听所有网络接口。
     address = os.environ["KERAS_DISTRIBUTION_JOB_ADDRESSES"]
     os.environ["JAX_COORDINATOR_BIND_ADDRESS"] = address.split(",")[0]
-    # How processors talk to each other; GPUs and TPUs have ways of their own.
+    # 处理器之间怎样通信；GPU 和 TPU 各有自己的方式。
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     keras.distribution.initialize()
 
 
 def divide(mesh):
-    """Tell Keras how to divide what it makes from now on.
+    """告诉 Keras，以后创建的内容怎样划分。
 
     参数：
-        mesh: (int, int), as in MESH.
+        mesh：(int, int)，与 MESH 相同。
     """
-    devices = keras.distribution.list_devices()  # of all workers
+    devices = keras.distribution.list_devices()  # 所有工作进程的
     mesh = keras.distribution.DeviceMesh(mesh, ["batch", "model"], devices)
     layout = keras.distribution.LayoutMap(mesh)
-    # Each device has some of the 64 columns; the variables not named here it has whole.
+    # 64 列分给各个设备；这里没有写到的变量，每个设备都有完整的一份。
     layout["hidden/kernel"] = (None, "model")
-    # `DataParallel()` instead: each device has the whole model, and a part of the batch.
+    # 也可以用 `DataParallel()`：每个设备都有整个模型，处理批次的一部分。
     keras.distribution.set_distribution(
-        # Each worker brings its own share of the batch, see `load_share`.
+        # 每个工作进程自己准备它那一份批次，见 `load_share`。
         keras.distribution.ModelParallel(
             layout_map=layout, batch_dim_name="batch", auto_shard_dataset=False
         )
@@ -61,12 +61,12 @@ def divide(mesh):
 
 
 def load_share(samples, workers, number):
-    """Return this worker's images of an epoch, float32 (n, 784), and labels, uint8 (n,).
+    """返回这个工作进程一个周期的图像，float32 (n, 784)，和标签，uint8 (n,)。
 
     参数：
         samples：用多少张 MNIST 图像；不够时重复使用。
-        workers: how many there are; each has BATCH / workers images of each batch.
-        number: which one this is, from 0.
+        workers：一共有几个；每个批次里，每个工作进程有 BATCH / workers 张图像。
+        number：自己是哪一个，从 0 数起。
     """
     (x, y), _ = data.load_mnist(samples)
     x = np.resize(x, (BATCHES, workers, BATCH // workers, models.PIXELS))
@@ -75,25 +75,25 @@ def load_share(samples, workers, number):
 
 
 def train(folder, samples, workers=1, number=0):
-    """Train from the newest checkpoint in `folder`, if there is one, and save the model.
+    """从 `folder` 里最新的检查点（如果有）开始训练，然后保存模型。
 
     参数：
         folder：pathlib.Path，所有工作进程用同一个。
-        samples, workers, number: as for `load_share`.
+        samples、workers、number：与 `load_share` 相同。
     """
     x, y = load_share(samples, workers, number)
     share = BATCH // workers
-    checkpoints = folder.resolve() / "orbax"  # an absolute path, see lesson 8
+    checkpoints = folder.resolve() / "orbax"  # 绝对路径，见第 8 课
     keras.utils.set_random_seed(1)
-    # With more than one step, two workers waited for each other for ever.
+    # 如果大于一，两个工作进程会一直互相等待。
     model = models.compile(models.functional(), steps_per_execution=1)
     if list(checkpoints.glob("[0-9]")):
-        # `load_model` fails with other devices than the checkpoint was saved with. This
-        # does not, if all variables are there: the optimizer's, and those of the metrics.
+        # 如果设备与保存检查点时不同，`load_model` 会失败。这样做则不会，
+        # 只要所有变量都在：优化器的，还有指标的。
         model.optimizer.build(model.trainable_variables)
         model.evaluate(x[:share], y[:share], verbose=0)
         model.load_weights(checkpoints)
-    # Each worker writes what its devices have, and they wait for each other.
+    # 每个工作进程写出自己的设备上的内容，并互相等待。
     saver = keras.callbacks.OrbaxCheckpoint(checkpoints, max_to_keep=EPOCHS)
     model.fit(
         x,
@@ -105,8 +105,8 @@ def train(folder, samples, workers=1, number=0):
         callbacks=[saver],
         verbose=2 if number == 0 else 0,
     )
-    # All workers must do this, each into a file of its own. It is an error where a worker
-    # has a part of a layer only, such as with the mesh 1x4: then there is Orbax alone.
+    # 所有工作进程都必须这样做，各写各的文件。如果一个工作进程只有某一层的一部分，
+    # 例如网格是 1x4 时，就会报错：那就只能用 Orbax。
     model.save(folder / f"worker-{number}.keras")
 
 
@@ -117,7 +117,7 @@ def end_with_the_parent():
 
 
 def keep_quiet():
-    """Let Python print, and not C++, where Gloo says who is connected to whom."""
+    """让 Python 打印，不让 C++ 打印：Gloo 会在那里输出谁与谁已连接。"""
     sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     logging.getLogger("absl").setLevel(logging.ERROR)
@@ -125,7 +125,7 @@ def keep_quiet():
 
 if __name__ == "__main__":
     if len(sys.argv) != 4:
-        sys.exit("Start it so: jax_worker.py FOLDER SAMPLES MESH, such as 2x2")
+        sys.exit("启动方法：jax_worker.py FOLDER SAMPLES MESH，例如 2x2")
     folder, samples, mesh = sys.argv[1:]
     mesh = tuple(map(int, mesh.split("x")))
     workers = int(os.environ.get("KERAS_DISTRIBUTION_NUM_PROCESSES", "1"))
@@ -133,7 +133,7 @@ if __name__ == "__main__":
     keep_quiet()
     # 所有的导入都在前面：在 Windows 上，有线程在读标准输入时，导入会一直等待。
     threading.Thread(target=end_with_the_parent, daemon=True).start()
-    # A processor stands in for several devices.
+    # 用一个处理器代替几个设备。
     jax.config.update("jax_num_cpu_devices", mesh[0] * mesh[1] // workers)
     try:
         if workers > 1:
@@ -142,5 +142,5 @@ if __name__ == "__main__":
         train(Path(folder), int(samples), workers, number)
     except Exception as error:
         reason = str(error).rpartition("Error dispatching computation: ")[2]
-        print(f"   worker {number} stopped: {type(error).__name__}: {reason[:150]}")
-        os._exit(1)  # at once: to end in an orderly way, it would wait for the others
+        print(f"   工作进程 {number} 停止了：{type(error).__name__}: {reason[:150]}")
+        os._exit(1)  # 立即结束：正常退出会等待其他进程

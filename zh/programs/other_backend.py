@@ -1,4 +1,4 @@
-"""Lesson 16, a second process: the same file without TensorFlow
+"""第 16 课的另一个进程：不用 TensorFlow，加载同一个文件
 
 本程序由 16_other_frameworks.py 启动。环境变量 KERAS_BACKEND 决定 Keras
 用什么来计算。这里没有 `import lesson`，因为它会启动 TensorFlow。
@@ -35,4 +35,4 @@ if difference > bound:
 if backend != "numpy":
     model.fit(x_few, y_few, shuffle=False, verbose=2)
     model.save(folder / f"{backend}.keras")
-    model.save_weights(folder / f"{backend}.weights.h5")  # with Adam's state
+    model.save_weights(folder / f"{backend}.weights.h5")  # 包括 Adam 的状态

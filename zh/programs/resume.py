@@ -1,14 +1,14 @@
-"""Lesson 2, the second process: load the model and continue training
+"""第 2 课的第二个进程：加载模型，继续训练
 
-02_save_load_full_model.py starts this program. When that lesson has run, you can start
-it, too. The file says what to build, and how to compile it. (For a model with your own
-classes this program would import them: lesson 4.)
+本程序由 02_save_load_full_model.py 启动；那一课运行过之后，也可以单独启动它。
+模型怎样搭建、怎样编译，文件里都写着。（如果模型里有您自己的类，
+这个程序就要导入它们：见第 4 课。）
 """
 
 import sys
 from pathlib import Path
 
-# The folder above has lesson.py and data.py.
+# lesson.py 和 data.py 在上一级文件夹里。
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data

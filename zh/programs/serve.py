@@ -1,8 +1,8 @@
-"""Lesson 15: a server of its page, for browsers of this computer
+"""第 15 课的网页服务器，只供本机的浏览器访问
 
     python programs/serve.py [PORT]
 
-Run 15_tensorflow_js.py first: it writes the page and its model.
+请先运行 15_tensorflow_js.py：它会写出网页和其中的模型。
 """
 
 import functools
@@ -25,40 +25,38 @@ class _PageServer(http.server.ThreadingHTTPServer):
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
-        pass  # a line for each request would bury the address
+        pass  # 每个请求都输出一行的话，网址就被淹没了
 
 
 def page_server(folder, port):
     """返回一个服务器，把一个文件夹里的文件提供给本机的浏览器。
 
     参数：
-        folder: the folder.
+        folder：文件夹。
         port：127.0.0.1 的端口。
 
     返回：
         http.server.ThreadingHTTPServer：已占用这个端口；用 `serve_forever` 启动。
 
     异常：
-        SystemExit: the port is taken, must not be used, or is not one.
+        SystemExit：端口被占用、不允许使用，或者不是有效的端口号。
     """
     handler = functools.partial(_QuietHandler, directory=folder)
     try:
         return _PageServer(("127.0.0.1", int(port)), handler)
     except (OSError, OverflowError, ValueError) as error:
-        reason = getattr(error, "strerror", "") or "it is not a number up to 65535"
-        sys.exit(
-            f"Port {port} cannot be used: {reason}. Take another one: serve.py 8001"
-        )
+        reason = getattr(error, "strerror", "") or "它不是 65535 以内的数"
+        sys.exit(f"端口 {port} 不能用：{reason}。请换一个：serve.py 8001")
 
 
 if __name__ == "__main__":
     if not (PAGE / "model.json").exists():
-        sys.exit("Run 15_tensorflow_js.py first: it writes what this program serves.")
+        sys.exit("请先运行 15_tensorflow_js.py：这个程序提供的文件由它写出。")
     port = sys.argv[1] if len(sys.argv) > 1 else "8000"
     server = page_server(PAGE, port)
     try:
         address = f"http://127.0.0.1:{port}/"
-        print(f"Open {address} in a browser. Ctrl-C ends the server.", flush=True)
+        print(f"按 Ctrl-C 停止服务器。请用浏览器打开 {address}zh.html", flush=True)
         server.serve_forever()
     except KeyboardInterrupt:
         print("服务器已停止。")

@@ -1,9 +1,9 @@
-"""Lesson 10, the program that is killed: load what is there, or begin, and train
+"""第 10 课里被强制终止的程序：有存好的就加载，没有就从头开始，然后训练
 
     python programs/train_safely.py
 
-Kill it whenever you like (Ctrl-C, `kill -9`, task manager) and start it again.
-10_survive_a_crash.py does the same.
+可以随时强制终止它（Ctrl-C、`kill -9` 或任务管理器），再重新启动。
+10_survive_a_crash.py 做的也是这件事。
 """
 
 import sys
