@@ -59,7 +59,7 @@ program = """
 lesson.run("-c", program, directory=folder)
 
 logits = np.load(folder / "logits.npy")
-lesson.check_close("the logits differ by", logits, model(x_test))
+lesson.check_close("largest difference of a logit", logits, model(x_test))
 
 # Keep what is loaded in a variable, as above. In one line it is deleted too early:
 with lesson.expect_error(AssertionError, "variables which have been deleted"):

@@ -55,7 +55,7 @@ def predict(file, images):
 
 
 litert_logits = predict(litert_file, x_test)
-lesson.check_close("the logits differ by", litert_logits, logits)
+lesson.check_close("largest difference of a logit", litert_logits, logits)
 
 # Try this with the file of your own model before you rely on it. Some can be exported,
 # but the interpreter refuses them: LSTM and GRU (without `unroll=True`), mixed

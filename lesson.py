@@ -20,6 +20,7 @@ import tempfile
 import textwrap
 import warnings
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import quiet  # first: it starts TensorFlow without its messages
@@ -178,7 +179,7 @@ def check_equal(sentence, array, other):
 def check_close(sentence, array, other):
     """Check that two arrays of float32 are equal but for rounding."""
     difference = float(np.abs(np.subtract(array, other)).max())
-    check(f"{sentence} at most {difference:.1g}", are_close(array, other))
+    check(f"{sentence}: {difference:.1g}", are_close(array, other))
 
 
 def are_close(array, other):
@@ -244,6 +245,17 @@ def expect_warning(text):
 def headline(message, width=240):
     """Return the beginning of a message as one line of at most `width` characters."""
     return textwrap.shorten(str(message), width, placeholder=" ...")
+
+
+def is_installed(package):
+    """Return whether a package of requirements-other.txt can be imported; say it if not."""
+    if find_spec(package):
+        return True
+    note(
+        f"{package} is not installed: what needs it is left out. Install it with: "
+        "python -m pip install -r requirements-other.txt"
+    )
+    return False
 
 
 def free_ports():

@@ -150,7 +150,8 @@ def compile(model, steps_per_execution=125):
         The same model, compiled.
     """
     model.compile(
-        optimizer=keras.optimizers.Adam(),
+        # A name: Keras calls the second Adam of a program adam_1, and Orbax goes by names.
+        optimizer=keras.optimizers.Adam(name="adam"),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         steps_per_execution=steps_per_execution,

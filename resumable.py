@@ -34,6 +34,7 @@ import socket
 import time
 import types
 import warnings
+import weakref
 import zipfile
 import zlib
 from collections import Counter
@@ -46,6 +47,8 @@ import keras
 import numpy as np
 from keras.src.random.seed_generator import global_seed_generator
 
+# By optimizer: the learning rate of the program, and what callbacks have made of it here.
+RATES = weakref.WeakKeyDictionary()
 MEMBERS = {"model.weights.h5", "training.json"}
 # Not compared: names, what follows from the data, and where something is written to.
 UNCOMPARED = {"name", "module", "registered_name", "build_config", "build_input_shape"}
@@ -602,6 +605,9 @@ class Saver(keras.callbacks.Callback):
         for name in set(lost_variables(self.model)) - self.said:
             self.said.add(name)
             say(f"{name} is no variable of Keras, so not saved. Use add_weight.")
+        for name, optimizer in optimizers_of(self.model).items():
+            of_program = learning_rate(self.about.get(name, {}))
+            RATES[optimizer] = of_program, learning_rate(optimizer.get_config())
         saved = {"about": self.about, "state": self.state}
         saved["memory"] = self.remembered()
         saved["weights"] = len(self.model.weights)
@@ -703,7 +709,11 @@ def about_model(model: keras.Model) -> dict:
         about["compile"] = model.get_compile_config() or {}
         del about["compile"]["optimizer"]
     for name, optimizer in optimizers_of(model).items():
-        about[name] = {"class": type(optimizer).__name__, **optimizer.get_config()}
+        config = optimizer.get_config()
+        of_program, left = RATES.get(optimizer, (None, None))
+        if of_program is not None and learning_rate(config) == left:
+            with_rate(config)["learning_rate"] = of_program
+        about[name] = {"class": type(optimizer).__name__, **config}
     return about
 
 
@@ -876,8 +886,12 @@ def give_optimizer_back(
 
 
 def learning_rate(config: dict) -> Any:
+    return with_rate(config).get("learning_rate")
+
+
+def with_rate(config: dict) -> dict:
     inner = config.get("inner_optimizer")  # of LossScaleOptimizer
-    return (inner["config"] if inner else config).get("learning_rate")
+    return inner["config"] if inner else config
 
 
 # Files

@@ -1,9 +1,9 @@
 """Experiment: how large is each format, and how long does it take to save and to load?
 
-The classifier is saved in the seven formats of the lessons and as plain arrays, with more
-and more units in its hidden layer: 50,890 parameters, half a million, five million, and 50
-million with --large. Beside it stands a model with nearly as many parameters as the smallest,
-but in 30 layers instead of 2. Lesson 18 is about it.
+The classifier is saved in the seven formats of the lessons, by OrbaxCheckpoint and as plain
+arrays, with more and more units in its hidden layer: 50,890 parameters, half a million, five
+million, and 50 million with --large. Beside it stands a model with nearly as many parameters
+as the smallest, but in 30 layers instead of 2. Lesson 18 is about it.
 
 Sizes are those of a model that is trained with Adam.
 """
@@ -20,6 +20,7 @@ import models
 from experiments import formats, report
 
 import keras
+import numpy as np
 from matplotlib.figure import Figure
 
 UNITS = 64, 629, 6289  # of the hidden layer
@@ -27,7 +28,7 @@ LARGE = 62893
 LAYERS = 30  # of the other model
 REPETITIONS = 3
 FREE = 2e9  # bytes: what --large needs on the disk
-ALL = [*formats.FORMATS, formats.ARRAYS]
+ALL = [*formats.WITH_ORBAX, formats.ARRAYS]
 PREDICT_ALONE = "SavedModel", "LiteRT", "TensorFlow.js"  # see the experiment survival
 COLUMNS = {
     "format": "np.savez has weights and optimizer state as plain arrays, nothing else",
@@ -38,6 +39,11 @@ COLUMNS = {
     "save, ms": f"milliseconds to save; median of three; with {LAYERS} layers once",
     "load, ms": "milliseconds to load all that is in it, a .keras file with testzip",
 }
+BACKGROUND_COLUMNS = {
+    "parameters": "",
+    "fit waits, ms": "for OrbaxCheckpoint, which copies the weights; median of three",
+    "complete, ms": "until all is written: a process that is killed earlier loses this epoch",
+}
 
 
 def build_classifier(units):
@@ -47,11 +53,20 @@ def build_classifier(units):
 
 def build_deep():
     """Return a compiled model of LAYERS Dense layers, with 49,900 parameters."""
-    model = keras.Sequential([keras.Input(shape=(784,))])
-    for _ in range(LAYERS - 1):
-        model.add(keras.layers.Dense(30, activation="relu"))
-    model.add(keras.layers.Dense(10))
+    model = keras.Sequential([keras.Input(shape=(784,))], name="deep")
+    for i in range(LAYERS - 1):
+        model.add(keras.layers.Dense(30, activation="relu", name=f"hidden_{i}"))
+    model.add(keras.layers.Dense(10, name="logits"))
     return models.compile(model)
+
+
+def trained(build):
+    """Return a model that has been trained with one batch: Adam's state is not all zeros."""
+    model = build()
+    numbers = np.random.default_rng(1)
+    x = numbers.random((32, models.PIXELS), dtype="float32")
+    model.train_on_batch(x, numbers.integers(models.CLASSES, size=32))
+    return model
 
 
 def measure(form, path, model, build, repetitions):
@@ -83,6 +98,29 @@ def measure(form, path, model, build, repetitions):
     return [size, statistics.median(saving), statistics.median(loading)]
 
 
+def measure_background(path, build):
+    """Measure what `fit` waits for when OrbaxCheckpoint saves, and when all is written.
+
+    Args:
+        path: the folder.
+        build: function that returns a new compiled model.
+
+    Returns:
+        list: number of parameters, seconds that `fit` waits, seconds until all is written.
+    """
+    model = trained(build)
+    waiting, complete = [], []
+    for _ in range(REPETITIONS):
+        start = time.perf_counter()
+        callback = formats.start_orbax(model, path)
+        waiting.append(time.perf_counter() - start)
+        callback.on_train_end()
+        complete.append(time.perf_counter() - start)
+    shutil.rmtree(path)
+    times = [statistics.median(waiting), statistics.median(complete)]
+    return [f"{model.count_params():,}", *[f"{seconds * 1e3:.1f}" for seconds in times]]
+
+
 def plot(path, rows):
     """Draw size, time to save and time to load against the number of parameters.
 
@@ -103,9 +141,10 @@ def plot(path, rows):
         "black",
         "#e69f00",
         "#56b4e9",
+        "#f0e442",
         "0.5",
     ]
-    markers = "os^DvPX*"
+    markers = "os^DvPXp*"
     for column, axes in enumerate(figure.subplots(1, 3), start=3):
         ends = []
         for i, form in enumerate(ALL):
@@ -197,8 +236,7 @@ def main():
     bar = report.progress(len(cases) * len(ALL))
     rows = []
     for layers, build in cases:
-        model = build()
-        model.optimizer.build(model.trainable_variables)
+        model = trained(build)
         repetitions = REPETITIONS if layers == 2 else 1
         for form in ALL:
             cost = measure(form, folder / form.file, model, build, repetitions)
@@ -211,6 +249,11 @@ def main():
         ratio = f"{size / parameters / 4:.2f}"
         shown.append([name, layers, f"{parameters:,}", f"{size:,}", ratio, *times])
     report.table(COLUMNS, shown)
+    if formats.ORBAX in ALL:
+        print()
+        builds = [build for layers, build in cases if layers == 2]
+        background = [measure_background(folder / "orbax", build) for build in builds]
+        report.table(BACKGROUND_COLUMNS, background)
     heading = ["format", "layers", "parameters", "bytes"]
     heading += ["seconds to save", "seconds to load"]
     report.write_csv(folder / "cost.csv", heading, rows)
@@ -228,12 +271,19 @@ def main():
         elif name not in small:
             small[name] = cost
         largest[name] = cost[0] / parameters / 4
-    with_state = [".weights.h5", "checkpoint", ".keras", ".h5", "np.savez"]
+    with_state = [
+        ".weights.h5",
+        "checkpoint",
+        ".keras",
+        ".h5",
+        "np.savez",
+    ]  # Orbax packs
     lesson.check(
         "three times the weights where Adam's state is in the file: two numbers for each "
         f"weight that is trained ({', '.join(with_state)})",
         all(abs(largest[name] - 3) < 0.1 for name in with_state),
     )
+    lesson.note("Orbax packs them: what it takes depends on the numbers.")
     lesson.note(
         "With another optimizer, or with layers that are not trained, it is another number."
     )

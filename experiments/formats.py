@@ -1,11 +1,13 @@
-"""The seven formats of the lessons, and plain arrays: how to save, and how to load.
+"""The seven formats of the lessons, Orbax and plain arrays: how to save, and how to load.
 
 Each function that saves gets a model and the path of the file or folder to write. Each one
 that loads gets that path, and `build`: a function that returns a new compiled model of the
 same kind. Where it is called, the file is of no use without the program that made the model.
 """
 
+import shutil
 import zipfile
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import lesson
@@ -115,12 +117,21 @@ def load_tfjs(path, build):
     return tfjs.load(path / "model.json")
 
 
-def save_orbax(model, path):
-    # What `fit` does with the callback at the end of an epoch and of the training.
-    callback = keras.callbacks.OrbaxCheckpoint(path, save_on_background=False)
+def start_orbax(model, path):
+    """Begin to save, as `fit` does at the end of an epoch.
+
+    Returns:
+        keras.callbacks.OrbaxCheckpoint: its `on_train_end` waits until all is written.
+    """
+    shutil.rmtree(path, ignore_errors=True)
+    callback = keras.callbacks.OrbaxCheckpoint(path)
     callback.set_model(model)
     callback.on_epoch_end(0)
-    callback.on_train_end()
+    return callback
+
+
+def save_orbax(model, path):
+    start_orbax(model, path).on_train_end()
 
 
 def load_orbax(path, build):
@@ -220,9 +231,10 @@ LITERT = Format("LiteRT", "model.tflite", save_litert, load_litert, load_litert)
 TFJS = Format("TensorFlow.js", "web", save_tfjs, load_tfjs, load_tfjs)
 FORMATS = [WEIGHTS, CHECKPOINT, KERAS, H5, SAVED_MODEL, LITERT, TFJS]
 
-# A folder of Keras's callback OrbaxCheckpoint. It takes orbax-checkpoint, which is no part
-# of requirements.txt.
-ORBAX = Format("Orbax", "orbax", save_orbax, load_orbax, load_orbax)
+# By names: `load_model` loses the weights of a Sequential model, see lesson 8.
+ORBAX = Format("Orbax", "orbax", save_orbax, load_model, load_orbax)
+# Before .h5, which takes the optimizer out of what the live model knows of itself.
+WITH_ORBAX = [*FORMATS[:3], *([ORBAX] if find_spec("orbax") else []), *FORMATS[3:]]
 
 # The floor: weights and optimizer state, and nothing about what they are.
 ARRAYS = Format("np.savez", "model.npz", save_arrays, load_arrays, load_arrays)

@@ -2,8 +2,8 @@
 
 In one process several models train in turn, each saved in another way. The process is
 killed, most often while it saves, and started again. When all models have trained their
-epochs, the next training begins. Lessons 8 and 10 are about three of these ways, lesson 9
-about the fourth, resumable.py: its model has Dropout and other random layers, shuffled
+epochs, the next training begins. Lessons 8 and 10 are about four of these ways, lesson 9
+about the fifth, resumable.py: its model has Dropout and other random layers, shuffled
 images, a learning rate that falls, and a training that ends by itself.
 """
 
@@ -16,6 +16,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import lesson
@@ -70,6 +71,17 @@ def backup_and_restore(folder):
     return model, epochs, callback
 
 
+def orbax_checkpoint(folder):
+    callback = keras.callbacks.OrbaxCheckpoint(folder)
+    # A folder for each epoch, counted from 0. Others are what a killed save has left.
+    epochs = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
+    if not epochs:
+        keras.utils.set_random_seed(1)
+        # Functional: lesson 8 says why.
+        return models.build_and_compile("functional"), 0, callback
+    return keras.models.load_model(folder), max(epochs) + 1, callback
+
+
 METHODS = {
     "SafeCheckpoint": safe_checkpoint,
     "ModelCheckpoint": model_checkpoint,
@@ -88,6 +100,12 @@ AIMS = [
     "saved SafeCheckpoint",
     "saved resumable.py",
 ]
+if find_spec("orbax"):
+    METHODS["OrbaxCheckpoint"] = orbax_checkpoint
+    AIMS += ["saving OrbaxCheckpoint"] * 2
+# Seconds: a process is killed so soon after the line, at the latest. OrbaxCheckpoint takes
+# longer to save; while it does, it is killed, and not while it copies the weights alone.
+LONGEST = {"saved SafeCheckpoint": 0.3, "saving OrbaxCheckpoint": 0.3}
 
 
 class Say(keras.callbacks.Callback):
@@ -160,6 +178,7 @@ def train(folder):
     """
     if not sys.stdin.readline():
         return  # the process that started this one has ended
+    report.hide_warnings()
     random_numbers = np.random.default_rng(1)
     x = random_numbers.random((IMAGES, models.PIXELS), dtype="float32")
     y = random_numbers.integers(models.CLASSES, size=IMAGES)
@@ -176,8 +195,8 @@ def train(folder):
             model, done, callback = resume(place)
         print(f"epoch {method} {done}")
         print(f"batches {method} {int(model.optimizer.iterations)}")
-        callbacks = [Say(f"saving {method}"), callback, Say(f"saved {method}")]
-        trainings.append([model, done, callbacks])
+        callbacks = [Say(f"saving {method}"), callback]
+        trainings.append([method, model, done, callbacks])
     exact_model = cnn()
     state = {"epoch": 0, "batches": 0}
     path = resumable.newest_complete_file(folder / EXACT)
@@ -188,7 +207,7 @@ def train(folder):
     print(f"batches {EXACT} {state['batches']}")
 
     for turn in range(EPOCHS):
-        for model, done, callbacks in trainings:
+        for method, model, done, callbacks in trainings:
             epoch = done + turn
             if epoch < EPOCHS:
                 # The order depends on the epoch alone, so an epoch that is trained
@@ -197,10 +216,12 @@ def train(folder):
                 settings = {"epochs": epoch + 1, "initial_epoch": epoch}
                 settings |= {"shuffle": False, "verbose": 0, "callbacks": callbacks}
                 model.fit(x[order], y[order], **settings)
+                # At its end `fit` waits until OrbaxCheckpoint has written all.
+                print(f"saved {method}")
         epochs = min(state["epoch"] + turn + 1, EPOCHS)
         history = train_exactly(folder / EXACT, exact_model, x, y, epochs)
         print(f"saved {EXACT}")
-    for method, (model, _, _) in zip(METHODS, trainings, strict=True):
+    for method, model, _, _ in trainings:
         end(method, model)
     end(EXACT, exact_model, history)
 
@@ -272,8 +293,8 @@ def measure(kills):
         while len(waiting) < min(3, kills - done + 1):
             waiting.append(start(folder))
         aim = AIMS[done % len(AIMS)] if done < kills else None
-        longest = 0.3 if aim == "saved SafeCheckpoint" else 0.01
-        lines, killed = follow(waiting.pop(0), aim, moments.uniform(0, longest))
+        seconds = moments.uniform(0, LONGEST.get(aim, 0.01))
+        lines, killed = follow(waiting.pop(0), aim, seconds)
         ended = f"end {EXACT}" in " ".join(lines)
         for method, count in counts.items():
             epoch = int(value(lines, f"epoch {method}"))

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
-from pages import documents, source
+from pages import documents, errors, source
 from pages.documents import ROOT
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -183,10 +183,17 @@ class Language:
         return {
             "title": document.title,
             "document": document,
-            "finder": page == ERRORS,
+            "finder": self.finder() if page == ERRORS else None,
             # One that has a table with long cells.
             "wide": re.search(r"^\|.{200}", document.body, re.M),
         }
+
+    def finder(self):
+        """Return what the finder looks for: a dict for each row, in the tables' order."""
+        names = ("id", "says", "find", "when", "unless", "general")
+        return [
+            {name: row[name] for name in names if name in row} for row in errors.rows()
+        ]
 
     def folder(self, name, pattern):
         """Return what the page of a folder needs."""

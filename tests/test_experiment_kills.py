@@ -22,7 +22,13 @@ def test_kills_kills_as_often_as_it_is_told_to_and_loses_nothing(default_run):
     assert (finished.returncode, finished.stderr) == (0, "")
     table = rows(finished.stdout)
     safe = ["SafeCheckpoint", "resumable.py"]
-    assert list(table) == [safe[0], "ModelCheckpoint", "BackupAndRestore", safe[1]]
+    assert list(table) == [
+        safe[0],
+        "ModelCheckpoint",
+        "BackupAndRestore",
+        "OrbaxCheckpoint",
+        safe[1],
+    ]
     for method in safe:
         kills, _, unusable, wrong, epochs, equal, ended = table[method]
         assert kills == 2
@@ -33,7 +39,7 @@ def test_kills_kills_as_often_as_it_is_told_to_and_loses_nothing(default_run):
 
 def test_the_transcript_of_kills_is_of_a_run_with_the_defaults():
     table = rows((ROOT / "output" / "kills.txt").read_text(encoding="utf-8"))
-    assert [row[0] for row in table.values()] == [24, 24, 24, 24]
+    assert [row[0] for row in table.values()] == [24, 24, 24, 24, 24]
     assert sum(row[1] for row in table.values()) >= 5
     for method in "SafeCheckpoint", "resumable.py":
         _, _, unusable, wrong, _, equal, ended = table[method]

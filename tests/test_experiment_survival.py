@@ -18,6 +18,7 @@ TABLE = {
     ".weights.h5": ["yes", "no", "no", HAND, HAND, "no", "0"],
     "checkpoint": ["yes", "no", "no", "yes", "yes", "no", ALL],
     ".keras": ["yes", "yes", "yes", "yes", "yes", "no", ALL],
+    "Orbax": [HAND, "yes", "yes", HAND, HAND, "no", "few"],
     ".h5": ["yes", "yes", "yes", HAND, HAND, "no", "0"],
     "SavedModel": ["yes", "yes", "no", "no", "no", "yes", ALL],
     "LiteRT": ["yes", "yes", "no", "no", "no", "yes", "0"],
@@ -50,7 +51,7 @@ def test_the_page_on_formats_gives_the_advice_of_the_experiment(default_run):
     for line in advice[:4]:
         wish, _, named = line.removeprefix("- ").partition(":")
         (use,) = re.findall(rf"If you want {wish}, use (.+?)\.(?= ok|$)", text)
-        known = r"checkpoint|SavedModel|LiteRT|TensorFlow\.js"
+        known = r"checkpoint|Orbax|SavedModel|LiteRT|TensorFlow\.js"
         names = re.findall(rf"(?<=`)\.[\w.]+|{known}", named)
         assert sorted(names) == sorted(use.split(" or "))
 
@@ -61,7 +62,7 @@ def test_survival_says_which_format_to_use(default_run):
         ("to continue training, from the file alone", ".keras"),
         (
             "to continue training, and your program builds the model",
-            ".weights.h5 or checkpoint or .keras or .h5",
+            ".weights.h5 or checkpoint or .keras or Orbax or .h5",
         ),
         (
             "an error when the weights in the file are damaged",

@@ -8,10 +8,11 @@ import sys
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 from experiments import versions
+from pages import errors
 
 import keras
 import pytest
-from conftest import ERRORS, QUICKER, ROOT, code, need, stop_in_the_middle
+from conftest import QUICKER, ROOT, need, stop_in_the_middle
 
 SCRIPT = "experiments.versions"
 KERAS_2, OLD, LAST = QUICKER[SCRIPT][1:]
@@ -91,7 +92,7 @@ def test_an_older_version_says_what_the_page_on_errors_says(default_run, reader,
 
 
 def test_the_page_on_errors_has_these_messages():
-    said = [code(row[0])[0] for row in ERRORS]
+    said = [row.get("says") for row in errors.rows()]
     for message in MESSAGES.values():
         assert message.removeprefix("TypeError: ") in said
 

@@ -9,13 +9,22 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import lesson
 
 import psutil
-from conftest import ROOT, TEXTS, need, numbers, stop_in_the_middle
+from conftest import (
+    ROOT,
+    TEXTS,
+    need,
+    numbers,
+    start_and_read_until,
+    stop_in_the_middle,
+)
 
 SCRIPT = "12_two_workers.py"
+ON_JAX = "12_two_workers_jax.py"
 
 
 def test_lesson_12_trains_on_two_real_processes_in_step(default_run):
@@ -156,3 +165,47 @@ def test_the_page_on_clusters_calculates_how_often_to_save_correctly():
     assert f"`sqrt(2 * {save:.0f} * {failure:.0f})` is {interval:.0f} s." in section
     assert f"every {interval / 60:.0f} minutes" in section
     assert f"{cost:.1%} of the time" in section
+
+
+# On JAX
+
+
+def test_lesson_12_on_jax_goes_on_with_two_workers_and_on_other_devices(default_run):
+    text = default_run(ON_JAX).stdout
+    assert "worker 0 stopped: JaxRuntimeError" in text.split("2. Start both")[0]
+    again = text.split("2. Start both")[1]
+    assert "Epoch 1/3" not in again
+    assert "ok     both have equal weights" in again
+    for devices in "four", "one":
+        (difference,) = numbers(rf"{devices}: weights differ by at most (\S+)", text)
+        assert difference < 1e-5
+    assert "error  NoEntryError" in text
+
+
+def test_each_worker_on_jax_has_written_its_part(default_run):
+    newest = default_run(ON_JAX).folder / "two workers" / "orbax" / "2" / "pytree"
+    names = {path.name for path in newest.iterdir()}
+    assert {"ocdbt.process_0", "ocdbt.process_1"} <= names
+
+
+def test_workers_on_jax_listen_on_this_computer_only_and_end_with_the_lesson(folder):
+    need(os.name == "posix", "this test looks at the sockets of a process")
+    lesson_process, _ = start_and_read_until(folder, ON_JAX, "Epoch 1/3")
+    workers = psutil.Process(lesson_process.pid).children(recursive=True)
+    assert len(workers) == 2
+    addresses = {
+        connection.laddr.ip
+        for worker in workers
+        for connection in worker.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert addresses
+    assert addresses <= {"127.0.0.1", "::ffff:127.0.0.1", "127.0.1.1"}
+    # JAX catches this signal: docs/cluster.md says so.
+    workers[1].terminate()
+    time.sleep(1)
+    assert workers[1].is_running()
+    lesson_process.kill()
+    lesson_process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert alive == []

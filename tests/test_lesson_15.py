@@ -14,6 +14,7 @@ from base64 import b64encode
 import lesson
 import models
 from modelfile import tfjs
+from pages import errors
 from programs import serve
 
 import keras
@@ -21,9 +22,7 @@ import numpy as np
 import psutil
 import pytest
 from conftest import (
-    ERRORS,
     ROOT,
-    code,
     need,
 )
 from playwright.sync_api import sync_playwright
@@ -439,8 +438,8 @@ def test_tensorflow_js_refuses_the_architecture_as_keras_3_writes_it(page, serve
     message = page.evaluate(
         "tf.loadLayersModel('keras3/model.json').catch(e => e.message)"
     )
-    (row,) = [row for row in ERRORS if "InputLayer" in row[0]]
-    assert f"Error: {message}" == code(row[0])[0]
+    (row,) = [row for row in errors.rows() if row["id"] == "tfjs-input"]
+    assert f"Error: {message}" == row["says"]
 
 
 # Where the page gets TensorFlow.js

@@ -14,13 +14,17 @@ LEFT_OUT = [
     r"\b\d+(\.\d+)?m?u?s(/step)?\b",
     r"\b\d+(\.\d+)? s\b",
     r"(?<=\.\d\d) +[\d.]+ +[\d.]+$",  # cost: the last two columns
+    r"(?<=\d) +[\d.]+ +[\d.]+$",  # cost, the second table
     r"\d+(?= times as long)",  # cost
     r"^   \w+ +(\.keras|SavedModel's saved_model\.pb)  .*$",  # damage: depends on Python
     r"Python 3\.\d+\.\d+ loads \d+",
-    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|resumable.py) .*$",
+    r"^   (SafeCheckpoint|ModelCheckpoint|BackupAndRestore|OrbaxCheckpoint|resumable.py) .*$",
     r"on \d{4}-\d\d-\d\d at [\d:]+",  # lesson 7
     r"(?s)   written by .*?\n\n",  # versions: the tests have fewer
     r"^   worker \d: .*\n",
+    r"^(Epoch \d/3|50/50 - .*)\n",  # lesson 12 on JAX: of two processes at once
+    r"^   worker 0 stopped: .*\n",
+    r"(?<=Epochs that are saved, counted from 0: ).*",  # how soon it was killed
     r"(?s)unmatched\s+objects: .*?(?=\n\n5|\Z)",  # in any order
     r"(?s)Expected\s+one\s+of\s+\{.*?\}",  # lesson 6: a set of names, in any order
     r"(?s)Not equal to\s+tolerance .*",  # lesson 5 ends with what the fresh model says

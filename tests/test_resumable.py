@@ -408,6 +408,23 @@ def test_with_more_epochs_a_training_continues_from_its_last_epoch(tmp_path, cap
 # What it works with
 
 
+def test_a_rate_that_callbacks_have_lowered_is_no_change_of_the_program(
+    tmp_path, capsys
+):
+    # As in a notebook: one model is trained twice, and then the program starts again.
+    def lower():
+        return [keras.callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=9)]
+
+    _, wanted = start(tmp_path / "never", 5, callbacks=lower())
+    model, _ = start(tmp_path / "again", 2, callbacks=lower())
+    settings = {"epochs": 3, "callbacks": lower(), "verbose": 0}
+    resumable.fit(model, batches_of(FLAT, LABELS), tmp_path / "again", **settings)
+    _, history = start(tmp_path / "again", 5, callbacks=lower())
+    assert "Not exact" not in capsys.readouterr().out
+    assert len(set(wanted.history["learning_rate"])) > 2
+    assert history.history == wanted.history
+
+
 def never_and_often_stopped(tmp_path, build, data, callbacks=tuple):
     """Train four epochs at once, and with two stops; return both models."""
     never, _ = start(tmp_path / "never", 4, build, data(), callbacks())

@@ -58,7 +58,7 @@ program = """
 lesson.run("-c", program, directory=folder)
 
 logits = np.load(folder / "logits.npy")
-lesson.check_close("logits 的最大差值", logits, model(x_test))
+lesson.check_close("largest difference of a logit", logits, model(x_test))
 
 # 像上面那样，把加载得到的对象存到变量里。写成一行，它会过早被释放：
 with lesson.expect_error(AssertionError, "variables which have been deleted"):

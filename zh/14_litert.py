@@ -54,7 +54,7 @@ def predict(file, images):
 
 
 litert_logits = predict(litert_file, x_test)
-lesson.check_close("logits 的最大差值", litert_logits, logits)
+lesson.check_close("largest difference of a logit", litert_logits, logits)
 
 # 换成您自己的模型，请先这样试一试导出的文件，再放心使用。有的模型能导出，
 # 解释器却拒绝运行：LSTM 和 GRU（不加 `unroll=True` 时）、混合精度、IntegerLookup、

@@ -30,7 +30,7 @@ lesson.step(1, ".keras: the whole model, to continue training")
 
 model.save(folder / "mnist.keras")
 loaded_model = keras.models.load_model(folder / "mnist.keras")
-lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+lesson.check_close("largest difference of a logit", loaded_model(x_ten), logits)
 
 lesson.step(2, ".weights.h5：只有权重，模型由程序搭建")
 
@@ -39,7 +39,7 @@ model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)
 loaded_model.load_weights(folder / "mnist.weights.h5")
-lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+lesson.check_close("largest difference of a logit", loaded_model(x_ten), logits)
 
 lesson.step(3, "检查点：用于自己写的训练循环")
 
@@ -48,7 +48,7 @@ tf.train.Checkpoint(model=model).write(folder / "checkpoint")
 loaded_model = models.build_and_compile()
 status = tf.train.Checkpoint(model=loaded_model).read(folder / "checkpoint")
 status.assert_existing_objects_matched()  # 不然可能什么也没有加载：见第 5 课
-lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+lesson.check_close("largest difference of a logit", loaded_model(x_ten), logits)
 
 lesson.step(4, ".h5：别的程序要求时才用")
 
@@ -56,13 +56,13 @@ lesson.step(4, ".h5：别的程序要求时才用")
 with lesson.expect_warning("This file format is considered legacy"):
     model.save(folder / "mnist.h5")
 loaded_model = keras.models.load_model(folder / "mnist.h5", compile=False)
-lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+lesson.check_close("largest difference of a logit", loaded_model(x_ten), logits)
 
 lesson.step(5, "SavedModel：没有您的 Python 代码也能预测")
 
 model.export(folder / "exported", verbose=False)
 saved_model = tf.saved_model.load(folder / "exported")
-lesson.check_close("logits 的最大差值", saved_model.serve(x_ten), logits)
+lesson.check_close("largest difference of a logit", saved_model.serve(x_ten), logits)
 
 lesson.step(6, "LiteRT：在手机上预测")
 
@@ -72,7 +72,7 @@ with lesson.quietly():
     interpreter = Interpreter(model_content=litert_file.read_bytes())
     interpreter.allocate_tensors()
 outputs = interpreter.get_signature_runner()(keras_tensor=x_ten)
-lesson.check_close("logits 的最大差值", outputs["output_0"], logits)
+lesson.check_close("largest difference of a logit", outputs["output_0"], logits)
 
 lesson.step(7, "TensorFlow.js：在浏览器里预测")
 
@@ -80,7 +80,7 @@ lesson.step(7, "TensorFlow.js：在浏览器里预测")
 (folder / "web").mkdir(exist_ok=True)
 tfjs.save(model, folder / "web")
 loaded_model = tfjs.load(folder / "web" / "model.json")
-lesson.check_close("logits 的最大差值", loaded_model(x_ten), logits)
+lesson.check_close("largest difference of a logit", loaded_model(x_ten), logits)
 
 lesson.step(8, "Which one when")
 

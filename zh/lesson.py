@@ -20,6 +20,7 @@ import tempfile
 import textwrap
 import warnings
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import quiet  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
@@ -177,7 +178,7 @@ def check_equal(sentence, array, other):
 def check_close(sentence, array, other):
     """验证两个 float32 数组除舍入误差外相等。"""
     difference = float(np.abs(np.subtract(array, other)).max())
-    check(f"{sentence}为 {difference:.1g}", are_close(array, other))
+    check(f"{sentence}: {difference:.1g}", are_close(array, other))
 
 
 def are_close(array, other):
@@ -243,6 +244,17 @@ def expect_warning(text):
 def headline(message, width=240):
     """返回报错信息的开头：一行，最多 `width` 个字符。"""
     return textwrap.shorten(str(message), width, placeholder=" ...")
+
+
+def is_installed(package):
+    """Return whether a package of requirements-other.txt can be imported; say it if not."""
+    if find_spec(package):
+        return True
+    note(
+        f"{package} is not installed: what needs it is left out. Install it with: "
+        "python -m pip install -r requirements-other.txt"
+    )
+    return False
 
 
 def free_ports():

@@ -149,7 +149,8 @@ def compile(model, steps_per_execution=125):
         同一个模型，已编译。
     """
     model.compile(
-        optimizer=keras.optimizers.Adam(),
+        # A name: Keras calls the second Adam of a program adam_1, and Orbax goes by names.
+        optimizer=keras.optimizers.Adam(name="adam"),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         steps_per_execution=steps_per_execution,

@@ -1,116 +1,130 @@
 "use strict";
 
-// Finds the rows of the tables below whose message is in a pasted text. A traceback is
-// broken into lines anywhere, and what it quotes is the reader's own; so both are compared
-// without spaces and marks, in the longest runs of words that are in the text.
+// Finds the rows of the tables below that a pasted text is about: a whole traceback, its
+// last line, or a piece of it. What each row looks for is in docs/errors.toml.
 
-const squeeze = (text) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
-const codes = (cell) => [...cell.querySelectorAll("code")].map((c) => c.textContent);
-const OWN = 0.3; // what a word counts that can be another one in the reader's text
-const MODEL_FILE = /\.(keras|h5)'/;
-const ENOUGH = 0.7; // of a message has to be in the text
+// A terminal breaks lines anywhere and adds colours; whoever copies loses marks.
+const squeeze = (text) =>
+  text
+    .replace(/\x1b?\[[0-9;]+m/g, "")
+    .replace(/[“”‘’"]/g, "'")
+    .replace(/[\s`│|>\\]/g, "")
+    .toLowerCase();
+const letters = (text) => squeeze(text).replace(/[^a-z0-9_]/g, "");
+const CHINESE = /[\u3400-\u9fff]/;
+const LONGER = 200; // characters that a `*` stands for, at most
+const PIECE = 8; // letters that a piece of a message needs at least
+
+function pattern(text) {
+  const pieces = text.split("*").map(squeeze);
+  const source = pieces
+    .map((piece) => piece.replace(/[.?^${}()[\]\\/+-]/g, "\\$&"))
+    .reduce((all, piece) => {
+      const any = all.endsWith("'") ? "[^'{]" : "[^{]";
+      return `${all}${any}{0,${LONGER}}?${piece}`;
+    });
+  return { text, expression: new RegExp(source, "g"), length: pieces.join("").length };
+}
 
 function readRow(row) {
-  const cells = [...row.cells];
-  const [typed, says, because, type] =
-    cells.length === 4 ? [null, ...cells] : [cells[0], cells[1], null, cells[2]];
-  if (!codes(says).length) return null; // "works, with a warning"
-  const message = codes(says)[0];
-  // Names of files and classes stand for the reader's: what is typed has them, too. And
-  // what is quoted and has a dot is the name of a file or a class.
-  const fix = codes(type).join(" ");
-  const own = new Set(fix.toLowerCase().match(/[a-z0-9]+/g));
-  const quoted = [...message.matchAll(/'[^']*\.[^']*'/g)].join(" ").toLowerCase();
-  quoted.match(/[a-z0-9]+/g)?.forEach((word) => own.add(word));
-  const kind = message.match(/^(\w*(Error|Warning|File)|WARNING:absl):/)?.[0] ?? "";
-  const words = [...message.matchAll(/[a-z0-9]+/gi)].map((match) => {
-    const text = match[0].toLowerCase();
-    if (match.index < kind.length) return { text, weight: 0 }; // not all copy it
-    return { text, weight: text.length * (own.has(text) || /^\d+$/.test(text) ? OWN : 1) };
-  });
+  const says = row.says ?? "";
   return {
-    cells,
-    words,
-    // The name of an argument or a method has to be there.
-    names: [...message.matchAll(/'([a-z]+(?:_[a-z]+)+)'/g)]
-      .map((match) => match[1])
-      .filter((name) => !fix.includes(name)),
-    isOfFile: MODEL_FILE.test(message),
-    isWarning: /warning/i.test(kind),
-    // A message that stands at the end of a longer one says more than that.
-    atEnd: says.textContent.trim() !== message,
-    functions: typed
-      ? codes(typed).map((call) => call.match(/(\w+)\([^(]*$/)[1])
-      : codes(because).filter((name) => /^[a-z_]+$/.test(name)),
+    ...row,
+    find: (row.find ?? []).map(pattern), // a fault without a message has none
+    when: row.when?.map(pattern),
+    unless: (row.unless ?? []).map(pattern),
+    // What a piece of a message can be a piece of.
+    whole: [says, ...(row.find ?? [])].map(letters),
+    isWarning: /warning/i.test(says.split(":")[0]),
   };
 }
 
-function score(row, raw, squeezed) {
-  if (!row.names.every((name) => squeezed.includes(squeeze(name)))) return 0;
-  if (row.isOfFile && !MODEL_FILE.test(raw.replace(/\s/g, ""))) return 0;
-  let found = 0;
-  for (let first = 0; first < row.words.length; ) {
-    let last = first;
-    let run = "";
-    while (last < row.words.length && squeezed.includes(run + row.words[last].text)) {
-      run += row.words[last].text;
-      last += 1;
-    }
-    // A single short word is in every text.
-    if ((last - first > 1 && run.length > 7) || run.length > 11) {
-      for (const word of row.words.slice(first, last)) found += word.weight;
-      first = last;
-    } else {
-      first += 1;
-    }
+const last = ({ expression }, text) => [...text.matchAll(expression)].at(-1);
+const isIn = (text) => (one) => last(one, text) !== undefined;
+
+// Where the last error of several begins: the ones before it led to it.
+function beginningOfTheLast(text) {
+  const found = /.*(duringhandlingoftheaboveexception|wasthedirectcauseofthefollowing)/.exec(text);
+  return found ? found[0].length : 0;
+}
+
+function score(row, text) {
+  const found = row.find
+    .map((one) => ({ ...one, match: last(one, text) }))
+    .filter((one) => one.match)
+    .sort((a, b) => b.length - a.length)[0];
+  if (!found || row.unless.some(isIn(text))) return null;
+  const context = row.when?.find(isIn(text));
+  // A last line alone cannot show where it comes from; a traceback does.
+  if (row.when && !context && text.includes("file'")) return null;
+  let points = found.length + (context?.length ?? 0);
+  if (row.isWarning) points *= 0.3; // what stopped the program counts more
+  if (row.general) points *= 0.1;
+  if (found.match.index < beginningOfTheLast(text)) points *= 0.5;
+  return { row, points, why: [found.text, ...(context ? [context.text] : [])] };
+}
+
+// Rows whose message has the pasted words, one behind the other.
+function ofPiece(row, piece) {
+  const lengths = row.whole.filter((one) => one.includes(piece)).map((one) => one.length);
+  return lengths.length ? { row, points: piece.length / Math.min(...lengths), why: [] } : null;
+}
+
+function find(pasted) {
+  const text = squeeze(pasted);
+  const piece = letters(pasted);
+  let found = ROWS.map((row) => score(row, text)).filter(Boolean);
+  if (!found.length && piece.length >= PIECE) {
+    found = ROWS.map((row) => ofPiece(row, piece)).filter(Boolean);
   }
-  const all = row.words.reduce((sum, word) => sum + word.weight, 0);
-  if (found / all < ENOUGH) return 0;
-  const called = row.functions.some((name) => raw.match(`\\b${name}\\(`));
-  // What stopped the program counts more than what it was warned of before.
-  const factor = (row.isWarning ? 0.4 : 1) * (row.atEnd ? 1.5 : 1) * (called ? 1.2 : 1);
-  return ((found * found) / all) * factor;
+  found.sort((a, b) => b.points - a.points);
+  return found.filter((one) => one.points > 0.5 * found[0].points).slice(0, 4);
 }
 
-function find(text) {
-  const raw = text.replace(/\x1b\[[0-9;]*m/g, ""); // colours of a terminal
-  const squeezed = squeeze(raw);
-  const scored = ROWS.map((row) => ({ row, score: score(row, raw, squeezed) }))
-    .filter((found) => found.score)
-    .sort((a, b) => b.score - a.score);
-  return scored
-    .filter((found) => found.score > 0.6 * scored[0].score)
-    .slice(0, 4)
-    .map((found) => found.row);
+function line(label, className, ...content) {
+  const paragraph = document.createElement("p");
+  paragraph.className = className;
+  const span = document.createElement("span");
+  span.className = "label";
+  span.textContent = label;
+  paragraph.append(span, " ", ...content);
+  return paragraph;
 }
 
-function show(row) {
+function show({ row, why }) {
   const item = document.createElement("li");
-  for (const cell of row.cells) {
-    const line = document.createElement("p");
-    const label = document.createElement("span");
-    label.className = "label";
-    label.textContent = cell.dataset.label;
-    line.append(label, " ", ...[...cell.childNodes].map((node) => node.cloneNode(true)));
-    item.append(line);
+  item.dataset.row = row.id;
+  for (const cell of TABLES[ROWS.indexOf(row)].cells) {
+    const copies = [...cell.childNodes].map((node) => node.cloneNode(true));
+    item.append(line(cell.dataset.label, "", ...copies));
   }
+  const parts = why.flatMap((text, i) => {
+    const code = document.createElement("code");
+    code.textContent = text.replaceAll("*", "…");
+    return i ? [", ", code] : [code];
+  });
+  const { why: because, piece } = form.dataset;
+  item.append(why.length ? line(because, "why", ...parts) : line("", "why", piece));
   return item;
 }
 
-const ROWS = [...document.querySelectorAll("main tbody tr")]
-  .map(readRow)
-  .filter(Boolean);
+const TABLES = document.querySelectorAll("main tbody tr");
+const ROWS = JSON.parse(document.querySelector("#rows").textContent).map(readRow);
 const form = document.querySelector(".finder");
 const pasted = document.querySelector("#pasted");
 
 function update() {
-  const rows = pasted.value.trim() ? find(pasted.value) : [];
-  const { nothing, one, more } = form.dataset;
+  const text = pasted.value;
+  const rows = text.trim() ? find(text) : [];
+  const { nothing, english, one, more } = form.dataset;
   let said = "";
-  if (pasted.value.trim()) {
-    said = [nothing, one][rows.length] ?? more.replace("{}", rows.length);
+  if (rows.length) {
+    said = rows.length === 1 ? one : more.replace("{}", rows.length);
+  } else if (text.trim()) {
+    said = CHINESE.test(text) ? english : nothing;
   }
   document.querySelector("#count").textContent = said;
+  document.querySelector("#try").hidden = said !== nothing;
   document.querySelector("#found").replaceChildren(...rows.map(show));
 }
 
