@@ -12,7 +12,13 @@ from conftest import ROOT, TEXTS, TWINS, code, table_below
 
 FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.M | re.S)
 COMMENT = re.compile(r'  # .*|""".*"""')
-CELLS = {"是": "yes", "否": "no", "手动": "by hand", "检查点": "checkpoint"}
+CELLS = {
+    "是": "yes",
+    "否": "no",
+    "手动": "by hand",
+    "检查点": "checkpoint",
+    "少数": "few",
+}
 BEGIN, END = "<!-- 仅中文版 -->", "<!-- 仅中文版结束 -->"
 MARKED = re.compile(rf"^{BEGIN}\n(.*?)^{END}$", re.M | re.S)
 
