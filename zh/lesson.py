@@ -178,7 +178,7 @@ def check_equal(sentence, array, other):
 def check_close(sentence, array, other):
     """验证两个 float32 数组除舍入误差外相等。"""
     difference = float(np.abs(np.subtract(array, other)).max())
-    check(f"{sentence}：{difference:.1g}", are_close(array, other))
+    check(f"{sentence}为 {difference:.1g}", are_close(array, other))
 
 
 def are_close(array, other):
