@@ -151,13 +151,17 @@ def test_what_it_says_to_type_runs(said, name, tmp_path, monkeypatch):
     assert TYPED[name] is None or TYPED[name] in names
 
 
-def test_the_graph_of_tensorflow_1_is_restored_by_the_lines_to_type(said, tmp_path):
+def test_the_graph_of_tensorflow_1_is_restored_by_the_lines_to_type(
+    said, tmp_path, bare_python
+):
     # They turn eager execution off, for the whole of their process.
     lines = said(ODD / "ckpt_tf1" / "model.ckpt-10.meta")["code"]
     script = tmp_path / "typed.py"
     check = "print(session.run(tf.compat.v1.report_uninitialized_variables()))"
     script.write_text("\n".join([*lines, check]), encoding="utf-8")
-    finished = fork_server.run([str(script)], ODD, dict(os.environ), timeout=120)
+    finished = fork_server.run(
+        bare_python, [str(script)], ODD, dict(os.environ), timeout=120
+    )
     assert (finished.returncode, finished.stdout.strip()) == (0, "[]")
 
 
