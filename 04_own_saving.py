@@ -27,7 +27,7 @@ class Labels(keras.layers.Layer):
         return inputs
 
     # `store` is like a dict of arrays. If the layer has weights, store and assign them
-    # here, too: `super()` loads nothing but weights.
+    # here, too: `super()` refuses a store that has more than the weights.
     def save_own_variables(self, store):
         store["epochs"] = self.epochs
 

@@ -2,7 +2,7 @@
 
 Layers that were trained elsewhere are often frozen: training does not change them.
 After loading, you may want to train them, too. In a Sequential base that takes a loop.
-(Here the base is random, and learns nothing before step 4: it is about freezing.)
+(The base here is random, and learns only in step 4: this lesson is about freezing.)
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -59,5 +59,5 @@ lesson.check(
     f"the base has learned: weights changed by up to {changed:.2g}", changed > 0
 )
 
-# A Functional base is unfrozen by `base.trainable = True`, but for Sequential models
+# A Functional base is unfrozen by `base.trainable = True`, except for Sequential models
 # in it. So count the trainable variables, as above.

@@ -63,7 +63,7 @@ def without_new_arguments(settings):
     return settings
 
 
-# `json` calls the function for all that stands in braces.
+# `json` calls the function for each part in braces.
 config = json.loads(parts["config.json"], object_hook=without_new_arguments)
 parts["config.json"] = json.dumps(config)
 with zipfile.ZipFile(folder / "by-hand.keras", "w") as archive:
@@ -75,7 +75,7 @@ lesson.check_equal("it predicts as before", older_model(x_test), model(x_test))
 
 lesson.step(4, "The weights alone")
 
-# A weights file has arrays, and nothing about layers. Keras 3.0 to 3.15 load it from
+# A weights file has arrays, and no arguments of layers. Keras 3.0 to 3.15 load it from
 # each other, with Adam's state. (Nadam's has changed.)
 model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()

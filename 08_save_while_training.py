@@ -46,7 +46,7 @@ with lesson.expect_error(ValueError, "must end in `.weights.h5`"):
 
 lesson.step(2, "Stop when it gets no better")
 
-# EarlyStopping can give the model its best weights back. Its optimizer stays that of
+# EarlyStopping can give the model its best weights back. Its optimizer stays as after
 # the last epoch: to continue training, load best.keras.
 stop = keras.callbacks.EarlyStopping(patience=2, restore_best_weights=True)
 keras.utils.set_random_seed(1)
@@ -81,7 +81,7 @@ savers = [backup, StopInThirdEpoch()]
 with lesson.expect_error(RuntimeError, "in the middle of the third epoch"):
     model.fit(x_train, y_train, epochs=4, shuffle=False, callbacks=savers, verbose=2)
 
-lesson.step(4, "Train again, as the program does when it is started again")
+lesson.step(4, "Start the program again")
 
 # It does as before: `fit` finds what was saved, continues, and at the end deletes it.
 backup = keras.callbacks.BackupAndRestore(folder / "backup")

@@ -1,6 +1,6 @@
 """Lesson 8, second part: start again
 
-A long training is started more than once. Callbacks know nothing of the last start:
+A long training is started more than once. Callbacks remember nothing of the last run:
 ModelCheckpoint overwrites the best file, and CSVLogger empties its table.
 """
 

@@ -22,7 +22,7 @@ folder = lesson.folder(__file__)
 
 lesson.step(1, "Without Orbax")
 
-# `fit` waits until ModelCheckpoint has written its file; for BackupAndRestore, too.
+# `fit` waits while ModelCheckpoint or BackupAndRestore writes its file.
 keras.utils.set_random_seed(1)
 model = models.build_and_compile("functional")
 saver = keras.callbacks.ModelCheckpoint(folder / "mnist.keras")
@@ -37,7 +37,7 @@ lesson.step(2, "With Orbax: a functional model comes back")
 # `fit` waits until the weights are copied, and trains on while they are written. Each
 # epoch, counted from 0, is a folder; the last one stays (more: `max_to_keep=`).
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax warns at each save
-shutil.rmtree(folder)  # of an earlier run
+shutil.rmtree(folder)  # of an earlier run, and the file of step 1
 saver = keras.callbacks.OrbaxCheckpoint(folder / "functional")
 model.fit(x_train, y_train, epochs=2, shuffle=False, callbacks=[saver], verbose=2)
 for path in sorted(folder.glob("functional/*/*")):
@@ -77,8 +77,8 @@ restored_model = build()
 restored_model.optimizer.build(restored_model.trainable_variables)
 restored_model.load_weights(folder / "sequential")
 
-# Without `initial_epoch` it begins with epoch 0, which Orbax does not save, as it is
-# older than what is there, and does not say so; epoch 1 would be a FileExistsError.
+# Without `initial_epoch` it starts at epoch 0. Orbax skips that silently, since it has
+# a newer one; epoch 1, which it has, would then raise a FileExistsError.
 saver = keras.callbacks.OrbaxCheckpoint(folder / "sequential")
 order = {"initial_epoch": 2, "epochs": 3, "shuffle": False}
 restored_model.fit(x_train, y_train, callbacks=[saver], verbose=2, **order)

@@ -35,7 +35,7 @@ def start_worker(number, port):
         "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
     }
     # The mesh 2x2: two halves of each batch, and two halves of the model's first layer.
-    with lesson.quietly():  # JAX and Orbax say much that is of no concern here
+    with lesson.quietly():  # JAX and Orbax print a lot
         return lesson.start(program, place, samples, "2x2", output=None, **environment)
 
 
@@ -72,7 +72,7 @@ lesson.check(f"Adam has counted {steps} batches", steps == 150)
 
 lesson.step(3, "Continue from the same epoch on other devices")
 
-# One process: with four devices, four parts of the layer; and with a single device.
+# One process each: one with four devices, which divide the layer, and one with one.
 with lesson.quietly():
     four = lesson.start(program, folder / "four devices", samples, "1x4", output=None)
     one = lesson.start(program, folder / "one device", samples, "1x1", output=None)
@@ -90,8 +90,8 @@ lesson.check(f"one: weights differ by at most {difference:.1g}", difference < 1e
 
 lesson.step(4, "What Keras's guide does not say")
 
-# `load_model` loads the folder where the same processes and devices are. Elsewhere it
-# fails, here, too. How step 3 loads it: `train` in programs/jax_worker.py.
+# `load_model` loads the folder only with the same processes and devices, so not here.
+# How step 3 loads it: `train` in programs/jax_worker.py.
 with lesson.quietly(), lesson.expect_error(KeyError, "Failed to load checkpointable"):
     keras.models.load_model(place / "orbax")
 

@@ -46,7 +46,7 @@ lesson.step(3, "Predict in a new Python process, without the class")
 
 # `serve` is the endpoint: the function of the SavedModel that is there to be called.
 # It takes an array of the shape that the model was trained with, and returns ten logits
-# an image: the largest is the answer. The process does not import `models`.
+# per image: the largest is the answer. The process does not import `models`.
 np.save(folder / "images.npy", x_test)
 
 program = """

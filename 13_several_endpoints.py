@@ -84,14 +84,14 @@ lesson.check_close("largest difference", layer(x_test), hidden(x_test))
 lesson.step(5, "What a serving program sees")
 
 # A program such as TensorFlow Serving calls an endpoint by its name, with named inputs.
-# The first one has a second name, serving_default. In a terminal, this prints the same:
-#     saved_model_cli show --all --dir saved/13_several_endpoints/exported
+# The first is also named serving_default. In a terminal, this prints it at length:
+#     .venv/bin/saved_model_cli show --all --dir saved/13_several_endpoints/exported
 loaded = tf.saved_model.load(folder / "exported")
 for name, signature in loaded.signatures.items():
     inputs = signature.structured_input_signature[1]
     lesson.note(f"{name}: {inputs} -> {signature.structured_outputs}")
 
-# Another shape is refused. Another dtype is not: floats from 0 to 1 become 0 and 1.
+# Another shape is refused. A NumPy array of another dtype is not: 0.7 becomes 0.
 with lesson.expect_error(TypeError, "Can not cast"):
     loaded.digits(pictures[:, :14])
 digits_of_floats = loaded.digits(x_test.reshape(-1, 28, 28)).numpy()

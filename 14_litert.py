@@ -72,7 +72,7 @@ lesson.show(small_file)
 size = small_file.stat().st_size / litert_file.stat().st_size
 lesson.check(f"it has {size:.0%} of the size", size < 0.3)
 
-# The logits are not the same any more, and most answers are.
+# The logits change a little; most answers stay the same.
 small_logits = predict(small_file, x_test)
 difference = np.abs(small_logits - logits).max()
 lesson.note(f"Logits differ by up to {difference:.1g}.")

@@ -1,8 +1,8 @@
 """Lesson 15: TensorFlow.js, the same model in a browser, and back
 
 The video promises that a saved model can move on to TensorFlow.js. Its converter does
-not start beside today's TensorFlow, but its format is simple: `modelfile.tfjs` writes
-and reads it. In the end you can draw a digit, and teach the model in a browser.
+not start with today's TensorFlow, but its format is simple: `modelfile.tfjs` writes
+and reads it. At the end you can draw a digit, and teach the model in a browser.
 """
 
 import shutil
@@ -59,4 +59,4 @@ lesson.check("it has learned more", after > before, enough_data=args.full)
 
 lesson.step(5, "Draw a digit in your browser")
 
-lesson.note("To do so, start: python programs/serve.py")
+lesson.note("To do so, start: .venv/bin/python programs/serve.py")

@@ -1,12 +1,11 @@
 """Lesson 16: other frameworks
 
 Keras computes with TensorFlow, JAX, PyTorch, OpenVINO or NumPy: its backend. A `.keras`
-file is the same for all, but for one detail of PyTorch. PyTorch without Keras takes the
-weights alone, and many other programs run ONNX files.
+file is the same for all; one written on PyTorch needs care. PyTorch without Keras takes
+the weights alone, and many other programs run ONNX files.
 """
 
 import os
-from importlib.util import find_spec
 
 import lesson  # first: it starts TensorFlow without its messages
 import data
@@ -18,14 +17,6 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = "Install it with: .venv/bin/python -m pip install -r requirements-other.txt"
-
-
-def installed(package):
-    if find_spec(package) is None:
-        lesson.note(f"{package} is not installed: this step is left out. {INSTALL}")
-    return find_spec(package)
-
 
 lesson.step(1, "Train with TensorFlow, and save")
 
@@ -45,7 +36,7 @@ lesson.step(2, "PyTorch, without Keras")
 
 # A safetensors file holds named arrays and no program. A kernel of Keras, transposed,
 # is a `weight` of PyTorch. Without `ascontiguousarray` the file is wrong, silently.
-if installed("torch") and installed("safetensors"):
+if lesson.is_installed("torch") and lesson.is_installed("safetensors"):
     from safetensors.numpy import save_file
 
     weights = {}
@@ -69,19 +60,19 @@ def run_keras_on(backend):
         lesson.run("programs/other_backend.py")
 
 
-def compare(other_model):
-    difference = np.abs(other_model.get_weights()[0] - model.get_weights()[0]).max()
+def compare(other):
+    difference = lesson.largest_difference(other.get_weights(), model.get_weights())
     lesson.check(f"weights differ by at most {difference:.1g}", difference < 1e-4)
-    other_model.fit(x_few, y_few, shuffle=False, verbose=2)  # it continues here
+    other.fit(x_few, y_few, shuffle=False, verbose=2)  # it continues here
 
 
-if installed("jax"):
+if lesson.is_installed("jax"):
     run_keras_on("numpy")  # Keras on NumPy borrows a few functions of JAX
     run_keras_on("jax")
     compare(keras.models.load_model(folder / "jax.keras"))
-if installed("torch"):
-    # On PyTorch, Keras has optimizers of its own: elsewhere its `.keras` file does not
-    # load, or not train. So take the weights, with Adam's state.
+if lesson.is_installed("torch"):
+    # On PyTorch, Keras has its own optimizers: elsewhere such a `.keras` file fails to
+    # load, or to train. So take the weights, with Adam's state.
     run_keras_on("torch")
     other_model = keras.models.load_model(folder / "mnist.keras")
     other_model.load_weights(folder / "torch.weights.h5")
@@ -90,7 +81,8 @@ if installed("torch"):
 lesson.step(4, "ONNX")
 
 # OpenVINO has a format, too: model.export("mnist.xml", format="openvino").
-if installed("onnx") and installed("tf2onnx") and installed("onnxruntime"):
+packages = ["onnx", "tf2onnx", "onnxruntime"]
+if all(map(lesson.is_installed, packages)):
     import onnxruntime
 
     with lesson.quietly():

@@ -69,7 +69,7 @@ with lesson.expect_error(ValueError, "loads an external SavedModel"):
 
 lesson.step(3, "Ask for weights")
 
-# A weights file has arrays, and the model is your own code: nobody else's is run.
+# A weights file has arrays, and the model is your own: no stranger's code runs.
 keras.utils.set_random_seed(1)
 model = models.build_and_compile()
 model.fit(x_train, y_train, shuffle=False, verbose=2)

@@ -1,7 +1,7 @@
 """Lesson 17, second part: files that changed
 
-A file that was copied, sent or stored can be damaged, or be another one than you were
-told. Some formats notice it and some do not. A checksum beside the file works for all.
+A file that was copied, sent or stored can be damaged, or not be the one you expect.
+Some formats notice it and some do not. A checksum beside the file works for all.
 """
 
 import hashlib
@@ -58,7 +58,8 @@ right = np.sum(digits == y_test)
 lesson.note(f"Of 10,000 test images, the saved model gets {right:,} right.")
 digits = damaged_model.predict(x_test, verbose=0).argmax(axis=1)
 damaged_right = np.sum(digits == y_test)
-lesson.check(f"the damaged one: {damaged_right:,}", damaged_right < right, args.full)
+sentence = f"the damaged one: {damaged_right:,}"
+lesson.check(sentence, damaged_right < right, enough_data=args.full)
 
 lesson.step(3, "A checksum beside the file")
 
@@ -74,6 +75,6 @@ found = hashlib.sha256((folder / "mnist.weights.h5").read_bytes()).hexdigest()
 lesson.check("the good file has this one", found == checksum)
 
 # A checksum that comes with the file notices damage. Against somebody who changes the
-# file on purpose, it has to come on another way, such as the page of its author.
+# file on purpose, it has to come another way, such as the page of its author.
 
 # 40 damaged copies in each format: python -m experiments.damage

@@ -1,7 +1,7 @@
 """Lesson 18: which format to choose
 
-The video shows three ways to save a model. Here are seven, one under the other: how to
-save, how to load, and whether it predicts as before. At the end is a table of them.
+The video shows three ways to save a model. Here are seven, one after another: how to
+save, how to load, and whether it predicts as before. A table at the end has two more.
 """
 
 import lesson  # first: it starts TensorFlow without its messages
@@ -90,7 +90,7 @@ print("   format         for                     program   read by")
 print("   .keras         continuing training     refused   Keras 3, on any backend")
 print("   .weights.h5    your program's weights  no        Keras 3")
 print("   checkpoint     your own training loop  no        TensorFlow")
-print("   .h5            older programs          refused   Keras 3")
+print("   .h5            programs that need it   refused   Keras 3")
 
 # For other programs:
 print("   SavedModel     servers                 yes       TensorFlow")

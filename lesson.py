@@ -253,7 +253,7 @@ def is_installed(package):
         return True
     note(
         f"{package} is not installed: what needs it is left out. Install it with: "
-        "python -m pip install -r requirements-other.txt"
+        ".venv/bin/python -m pip install -r requirements-other.txt"
     )
     return False
 

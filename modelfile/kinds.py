@@ -1,9 +1,9 @@
-"""What a model file is: one function for each kind, in a list. See what_is.py.
+"""What a model file is: one function for each kind, in a list.
 
 A function gets the path and a Description. It looks whether the file is of its kind, returns
 False if not, else fills the Description and returns True. To add a kind, write such a
-function, put it into the list, and write a test. Its sentences are whole ones: chinese.po
-has each of them in Chinese.
+function, put it into the list, and write a test. Its sentences are whole ones: locale/ has
+each of them in Chinese.
 """
 
 from pathlib import Path

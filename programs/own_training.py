@@ -1,4 +1,4 @@
-"""Train a model of your own: kill it whenever you like, and start it again."""
+"""Copy this and resumable.py into a folder: kill it whenever you like, start it again."""
 
 import resumable
 

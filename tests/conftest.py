@@ -252,7 +252,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--renew",
         action="store_true",
-        help="write output and the figures anew, but for those of cost",
+        help="write output and the figures anew, but for those of cost and versions",
     )
 
 

@@ -137,7 +137,7 @@ def test_without_the_packages_lesson_16_says_what_to_install(shared_folder, tmp_
     assert finished.stderr == ""
     text = " ".join(finished.stdout.split())
     for name in "jax", "tf2onnx", "torch":
-        assert f"{name} is not installed: this step is left out." in text
+        assert f"{name} is not installed: what needs it is left out." in text
     assert "pip install -r requirements-other.txt" in text
 
 

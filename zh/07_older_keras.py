@@ -75,8 +75,8 @@ lesson.check_equal("预测结果与保存前相同", older_model(x_test), model(
 
 lesson.step(4, "只用权重")
 
-# 权重文件里只有数组，没有关于层的内容。Keras 3.0 到 3.15 写的权重文件都能互相加载，
-# 包括 Adam 的状态。（Nadam 的状态变过。）
+# 权重文件里只有数组，没有层的参数。Keras 3.0 到 3.15 写的，都能互相加载，
+# Adam 的状态也在。（Nadam 的状态变了。）
 model.save_weights(folder / "mnist.weights.h5")
 loaded_model = models.build_and_compile()
 loaded_model.optimizer.build(loaded_model.trainable_variables)

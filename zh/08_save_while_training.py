@@ -82,7 +82,7 @@ savers = [backup, StopInThirdEpoch()]
 with lesson.expect_error(RuntimeError, "在第三个周期中途停止"):
     model.fit(x_train, y_train, epochs=4, shuffle=False, callbacks=savers, verbose=2)
 
-lesson.step(4, "像程序重新启动那样，再训练一次")
+lesson.step(4, "重新启动程序")
 
 # 写法与之前一样：`fit` 会找到已保存的内容，接着训练，结束时再把它删掉。
 backup = keras.callbacks.BackupAndRestore(folder / "backup")

@@ -37,7 +37,7 @@ lesson.step(2, "用 Orbax：函数式模型能恢复")
 # `fit` 只等权重复制完，就接着训练，同时写文件。每个周期（epoch）存成一个文件夹，
 # 从 0 数起；只留最后一个（要多留几个：`max_to_keep=`）。
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # Orbax 每次保存都会警告
-shutil.rmtree(folder)  # 删除上一次运行留下的文件
+shutil.rmtree(folder)  # 上一次运行留下的文件，以及第 1 步的文件
 saver = keras.callbacks.OrbaxCheckpoint(folder / "functional")
 model.fit(x_train, y_train, epochs=2, shuffle=False, callbacks=[saver], verbose=2)
 for path in sorted(folder.glob("functional/*/*")):
@@ -77,8 +77,8 @@ restored_model = build()
 restored_model.optimizer.build(restored_model.trainable_variables)
 restored_model.load_weights(folder / "sequential")
 
-# 不写 `initial_epoch`，就从周期 0 开始；它比已有的旧，所以 Orbax 不保存它，也不提示；
-# 到了周期 1，会报 FileExistsError。
+# 不写 `initial_epoch`，就从第 0 个周期开始。Orbax 已有更新的一个，所以不作声地跳过它；
+# 第 1 个周期已经有了，再保存就会报 FileExistsError。
 saver = keras.callbacks.OrbaxCheckpoint(folder / "sequential")
 order = {"initial_epoch": 2, "epochs": 3, "shuffle": False}
 restored_model.fit(x_train, y_train, callbacks=[saver], verbose=2, **order)

@@ -36,7 +36,7 @@ def start_worker(number, port):
         "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
     }
     # 网格（mesh）2x2：每个批次分成两半，模型的第一层也分成两半。
-    with lesson.quietly():  # JAX 和 Orbax 会输出许多与本课无关的信息
+    with lesson.quietly():  # JAX 和 Orbax 会打印很多信息
         return lesson.start(program, place, samples, "2x2", output=None, **environment)
 
 
@@ -74,7 +74,7 @@ lesson.check(f"Adam 的步数：{steps}（每个批次一步）", steps == 150)
 
 lesson.step(3, "换用别的设备，从同一个周期继续训练")
 
-# 都只有一个进程：一次用四个设备，这一层分成四份；另一次只用一个设备。
+# 各用一个进程：一个有四个设备，把这一层分成四份；另一个只有一个设备。
 with lesson.quietly():
     four = lesson.start(program, folder / "four devices", samples, "1x4", output=None)
     one = lesson.start(program, folder / "one device", samples, "1x1", output=None)
@@ -92,7 +92,7 @@ lesson.check(f"一个设备：权重的最大差值为 {difference:.1g}", differ
 
 lesson.step(4, "Keras 的官方指南没有说的")
 
-# 只有进程和设备都相同，`load_model` 才能加载这个文件夹。在别处会失败，在这里也一样。
+# 只有进程和设备都相同时，`load_model` 才能加载这个文件夹，所以在这里不行。
 # 第 3 步怎样加载：见 programs/jax_worker.py 里的 `train`。
 with lesson.quietly(), lesson.expect_error(KeyError, "Failed to load checkpointable"):
     keras.models.load_model(place / "orbax")

@@ -83,15 +83,15 @@ lesson.check_close("最大差值", layer(x_test), hidden(x_test))
 
 lesson.step(5, "部署用的程序看到什么")
 
-# TensorFlow Serving 之类的程序按名称调用端点，输入也有名称。第一个端点还有一个名称：
-# serving_default。要在终端里打印同样的内容，请输入下面这一条命令：
-# saved_model_cli show --all --dir saved/13_several_endpoints/exported
+# TensorFlow Serving 之类的程序按名称调用端点，输入也有名称。第一个端点也叫
+# serving_default。在终端里，这条命令会详细打印出来：.venv/bin/saved_model_cli
+# show --all --dir saved/13_several_endpoints/exported
 loaded = tf.saved_model.load(folder / "exported")
 for name, signature in loaded.signatures.items():
     inputs = signature.structured_input_signature[1]
     lesson.note(f"{name}: {inputs} -> {signature.structured_outputs}")
 
-# 形状不同，会被拒绝。dtype 不同，却不会：0 到 1 的浮点数会变成 0 和 1。
+# 形状不同会被拒绝。NumPy 数组的数据类型不同却不会：0.7 变成 0。
 with lesson.expect_error(TypeError, "Can not cast"):
     loaded.digits(pictures[:, :14])
 digits_of_floats = loaded.digits(x_test.reshape(-1, 28, 28)).numpy()

@@ -71,7 +71,7 @@ lesson.show(small_file)
 size = small_file.stat().st_size / litert_file.stat().st_size
 lesson.check(f"大小是原来的 {size:.0%}", size < 0.3)
 
-# logits 不再相同，但大多数答案还是一样的。
+# logits 有小的变化；大多数答案不变。
 small_logits = predict(small_file, x_test)
 difference = np.abs(small_logits - logits).max()
 lesson.note(f"logits 的最大差值为 {difference:.1g}。")

@@ -58,4 +58,4 @@ lesson.check("模型又学到了更多", after > before, enough_data=args.full)
 
 lesson.step(5, "在浏览器里写个数字")
 
-lesson.note("想写数字，请启动：python zh/programs/serve.py")
+lesson.note("想写数字，请启动：.venv/bin/python zh/programs/serve.py")

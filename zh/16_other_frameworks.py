@@ -1,12 +1,11 @@
 """第 16 课：其他框架
 
-Keras 用 TensorFlow、JAX、PyTorch、OpenVINO 或 NumPy 来计算，这叫后端（backend）。
-`.keras` 文件对所有后端都一样，只有 PyTorch 有一处细节不同。不用 Keras 的 PyTorch
-只能取用权重；还有许多别的程序能运行 ONNX 文件。
+Keras 的后端可以是 TensorFlow、JAX、PyTorch、OpenVINO 或 NumPy。
+`.keras` 文件对它们都一样；只有在 PyTorch 上写的要多加小心。不用 Keras 的 PyTorch
+只取权重；许多其他程序能运行 ONNX 文件。
 """
 
 import os
-from importlib.util import find_spec
 
 import lesson  # 要最先导入：它启动 TensorFlow，并隐藏启动信息
 import data
@@ -18,14 +17,6 @@ import numpy as np
 args = lesson.arguments(__doc__)
 (x_train, y_train), (x_test, y_test) = data.load_mnist(args.samples)
 folder = lesson.folder(__file__)
-INSTALL = "安装命令：.venv/bin/python -m pip install -r requirements-other.txt"
-
-
-def installed(package):
-    if find_spec(package) is None:
-        lesson.note(f"没有安装 {package}，跳过这一步。{INSTALL}")
-    return find_spec(package)
-
 
 lesson.step(1, "用 TensorFlow 训练，然后保存")
 
@@ -45,7 +36,7 @@ lesson.step(2, "PyTorch，不用 Keras")
 
 # safetensors 文件里只有带名称的数组，没有程序。Keras 的 kernel 转置之后，
 # 就是 PyTorch 的 `weight`。不用 `ascontiguousarray`，文件就是错的，而且没有任何提示。
-if installed("torch") and installed("safetensors"):
+if lesson.is_installed("torch") and lesson.is_installed("safetensors"):
     from safetensors.numpy import save_file
 
     weights = {}
@@ -69,17 +60,17 @@ def run_keras_on(backend):
         lesson.run("programs/other_backend.py")
 
 
-def compare(other_model):
-    difference = np.abs(other_model.get_weights()[0] - model.get_weights()[0]).max()
+def compare(other):
+    difference = lesson.largest_difference(other.get_weights(), model.get_weights())
     lesson.check(f"权重的最大差值为 {difference:.1g}", difference < 1e-4)
-    other_model.fit(x_few, y_few, shuffle=False, verbose=2)  # 在这里继续训练
+    other.fit(x_few, y_few, shuffle=False, verbose=2)  # 在这里继续训练
 
 
-if installed("jax"):
+if lesson.is_installed("jax"):
     run_keras_on("numpy")  # Keras 的 NumPy 后端借用了 JAX 的几个函数
     run_keras_on("jax")
     compare(keras.models.load_model(folder / "jax.keras"))
-if installed("torch"):
+if lesson.is_installed("torch"):
     # 用 PyTorch 作后端时，Keras 的优化器是另一套：这样写的 `.keras` 文件，
     # 在别的后端上不能加载，或者不能训练。所以只取权重和 Adam 的状态。
     run_keras_on("torch")
@@ -90,7 +81,8 @@ if installed("torch"):
 lesson.step(4, "ONNX")
 
 # OpenVINO 也有一种格式：model.export("mnist.xml", format="openvino")。
-if installed("onnx") and installed("tf2onnx") and installed("onnxruntime"):
+packages = ["onnx", "tf2onnx", "onnxruntime"]
+if all(map(lesson.is_installed, packages)):
     import onnxruntime
 
     with lesson.quietly():

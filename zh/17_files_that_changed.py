@@ -1,7 +1,7 @@
 """第 17 课，第二部分：被改动的文件
 
-文件在复制、传送或存放时可能损坏，也可能根本不是说好的那一个。有的格式能发现，
-有的发现不了。在文件旁边放一个校验和，对所有格式都管用。
+复制、传送或存放过的文件可能损坏，也可能不是您想要的那一个。有的格式能发现，
+有的不能。在文件旁边放一个校验和，对所有格式都管用。
 """
 
 import hashlib
@@ -58,7 +58,8 @@ right = np.sum(digits == y_test)
 lesson.note(f"10,000 张测试图像，原来的模型答对 {right:,} 张。")
 digits = damaged_model.predict(x_test, verbose=0).argmax(axis=1)
 damaged_right = np.sum(digits == y_test)
-lesson.check(f"损坏之后答对 {damaged_right:,} 张", damaged_right < right, args.full)
+sentence = f"损坏之后答对 {damaged_right:,} 张"
+lesson.check(sentence, damaged_right < right, enough_data=args.full)
 
 lesson.step(3, "在文件旁边放一个校验和")
 

@@ -251,8 +251,8 @@ def is_installed(package):
     if find_spec(package):
         return True
     note(
-        f"没有安装 {package}，跳过需要它的部分。安装命令：python -m pip install -r"
-        f" requirements-other.txt"
+        f"没有安装 {package}，跳过需要它的部分。安装命令：.venv/bin/python -m pip"
+        f" install -r requirements-other.txt"
     )
     return False
 
