@@ -55,10 +55,12 @@ def test_what_is_said_to_type_gives_what_the_old_version_had(
     names = {}
     exec("\n".join(lines), names)
     assert len(names["predictions"])
-    command = shlex.split(lines[-1].removeprefix("# "))
-    assert command[:3] == ["python", "-m", "modelfile"]
+    # "... this command again, with --convert NEW.keras"
+    _, found, arguments = lines[-1].partition("this command again, with ")
+    assert found, lines[-1]
+    command = ["modelfile", name, *shlex.split(arguments)]
     command[-1] = str(tmp_path / command[-1])
-    monkeypatch.setattr("sys.argv", command[2:])
+    monkeypatch.setattr("sys.argv", command)
     with pytest.raises(SystemExit) as ended:
         command_line.main()
     assert ended.value.code == 0

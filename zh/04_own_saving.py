@@ -27,7 +27,7 @@ class Labels(keras.layers.Layer):
         return inputs
 
     # `store` 就像一个装数组的字典。如果层有权重，也要在这里存入和赋值：
-    # `store` 里如果还有权重以外的内容，`super()` 会拒绝。
+    # 里面如果还有权重以外的内容，`super()` 会拒绝。
     def save_own_variables(self, store):
         store["epochs"] = self.epochs
 
