@@ -170,16 +170,12 @@ def test_the_page_on_clusters_calculates_how_often_to_save_correctly():
 # On JAX
 
 
-def test_lesson_12_on_jax_goes_on_with_two_workers_and_on_other_devices(default_run):
+def test_lesson_12_on_jax_continues_with_two_workers_and_on_other_devices(default_run):
     text = default_run(ON_JAX).stdout
-    assert "worker 0 stopped: JaxRuntimeError" in text.split("2. Start both")[0]
-    again = text.split("2. Start both")[1]
-    assert "Epoch 1/3" not in again
-    assert "ok     both have equal weights" in again
+    assert "Epoch 1/3" not in text.split("2. Start both")[1]
     for devices in "four", "one":
         (difference,) = numbers(rf"{devices}: weights differ by at most (\S+)", text)
         assert difference < 1e-5
-    assert "error  NoEntryError" in text
 
 
 def test_each_worker_on_jax_has_written_its_part(default_run):

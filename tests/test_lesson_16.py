@@ -143,7 +143,7 @@ def test_without_the_packages_lesson_16_says_what_to_install(shared_folder, tmp_
 
 @pytest.mark.parametrize("program", ["other_backend.py", "in_pytorch.py"])
 def test_a_second_process_started_alone_says_what_to_run_first(folder, program):
-    finished = folder.run_forked(f"programs/{program}")
+    finished = folder.run(f"programs/{program}", PYTHONPATH="")
     assert finished.returncode == 1
     assert finished.stdout == ""
     assert "Run 16_other_frameworks.py first" in finished.stderr.splitlines()[-1]

