@@ -71,7 +71,7 @@ model.save(file)
 loaded_model = keras.models.load_model(file, custom_objects={"EmptyBuild": EmptyBuild})
 lesson.check("silently, none of 4 arrays was loaded", loaded_model.weights == [])
 
-# Without it, Keras builds the layers. (Or build each of them in it, as models.py does.)
+# Without it, the loader builds the layers. (Or build each in it, as models.py does.)
 loaded_model = keras.models.load_model(file, custom_objects={"EmptyBuild": VideoModel})
 lesson.check_same_weights("without that build it loads", loaded_model, model)
 

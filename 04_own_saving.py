@@ -1,4 +1,4 @@
-"""Lesson 4: what is no weight
+"""Lesson 4, third part: what is no weight
 
 A layer may keep more than weights: a counter, a list of words. They are in the file if
 the layer says how: two methods for numbers, two for files. Keras calls them.
@@ -73,7 +73,7 @@ calls = []
 
 @keras.saving.register_keras_serializable(package="lesson4")
 class Watched(Labels):
-    # Keras's own calls `build`, which makes the weights. If `build` needs more than a
+    # The inherited one calls `build`: it makes the weights. If `build` needs more than a
     # shape, such as the number of words, return that in `get_build_config`.
     def build_from_config(self, config):
         calls.append("build_from_config")

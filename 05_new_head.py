@@ -50,7 +50,7 @@ lesson.check_equal("the head was not", head.get_weights()[0], new_weights[2])
 
 lesson.step(4, "Freeze the base, and train the head")
 
-# A frozen layer is not changed by training. `compile` has to come after that.
+# Training does not change a frozen layer. Freeze first, and compile after that.
 base.trainable = False
 new_model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 new_model.fit(x_few, y_few, epochs=20, shuffle=False, verbose=0)

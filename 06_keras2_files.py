@@ -65,11 +65,11 @@ for weight in old_model.trainable_variables:
 
 lesson.step(5, "Continue training, as TensorFlow 2.3 did")
 
-# In 2020 training continued with 200 batches of 32 images. These weights were kept.
+# TensorFlow 2.3 continued with 200 batches of 32 images, and its weights were kept.
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 in_2020 = np.load(data.keras2_file("functional/reference.npz"))["w0"]
 difference = lesson.largest_difference([model.get_weights()[0]], [in_2020])
-result = f"weights differ from those of 2020 by at most {difference:.1g}"
+result = f"the first kernel differs from TensorFlow 2.3's by at most {difference:.1g}"
 lesson.check(result, difference < 1e-5, enough_data=args.samples >= 6400)
 
 # The folders of the video convert, too: that of `save` in the same way, that of

@@ -85,7 +85,7 @@ loaded_model.load_weights(folder / "mnist.weights.h5")
 # Keras 2 (the package tf_keras) refuses `.keras` and `.h5` files of Keras 3. It takes
 # weights only: without Adam's state, and not those of a subclassed model.
 
-# All three continue training alike: 200 batches of 32 images.
+# The three models here continue training alike: 200 batches of 32 images.
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 older_model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 loaded_model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)

@@ -1,4 +1,4 @@
-"""Lesson 8: save with Orbax
+"""Lesson 8, third part: save with Orbax
 
 `keras.callbacks.OrbaxCheckpoint`, of Keras 3.14, saves while the training continues.
 Keras's guide recommends it for large models and many computers. But what it has saved
@@ -71,7 +71,7 @@ lesson.note(f"All looks well: Adam has counted {batches:,} batches.")
 # Orbax looks for each variable by its path, and leaves what it does not find as it was.
 lesson.note(f"Saved: {model.weights[0].path}; loaded: {loaded_model.weights[0].path}")
 
-lesson.step(4, "Names, optimizer.build and load_weights; and where to continue")
+lesson.step(4, "Build it with the same names, load, and continue after epoch 2")
 
 restored_model = build()
 restored_model.optimizer.build(restored_model.trainable_variables)
@@ -87,13 +87,14 @@ lesson.check_same_weights("continued: not one bit differs", restored_model, mode
 
 lesson.step(5, "A relative folder")
 
-# Orbax needs an absolute one. If not, the error is in its log (hidden here), and there
-# is an exception only when the next epoch is saved. `fit` ends as if all was well:
+# Orbax needs an absolute one. Else the error is only in its log (hidden here) until the
+# next epoch is saved. After a single epoch `fit` ends as if all was well:
 os.chdir(folder)
 saver = keras.callbacks.OrbaxCheckpoint("relative")
 model.fit(x_train[:3200], y_train[:3200], callbacks=[saver], verbose=2)
 with lesson.expect_error(ValueError, "No valid checkpoints found"):
     keras.models.load_model("relative")
 
-# It is for models on many devices: lesson 12. For others a `.keras` file is simpler.
-# Neither keeps what lesson 9 is about; Orbax does not keep what Normalization learned.
+# Orbax is for models on many devices: lesson 12. For others a `.keras` file is simpler.
+# Of what lesson 9 is about, Orbax keeps Dropout's random numbers, if it is loaded as in
+# step 4. It does not keep what Normalization learned.

@@ -1,6 +1,6 @@
 """Lesson 10: a training that survives a crash
 
-Saving after each epoch is not enough: `model.save` writes over the old file. If it is
+Saving to one name is not enough: `model.save` writes over the old file. If it is
 killed meanwhile, both models are lost. So write under another name, and then rename:
 programs/safe_checkpoint.py is a callback that does it, after each epoch. Read it first.
 """

@@ -1,4 +1,4 @@
-"""Lesson 12: two workers on JAX
+"""Lesson 12, second part: two workers on JAX
 
 On JAX `fit` works with several processes, and a model that is too large for one device
 is divided among all. This lesson starts two workers with two devices each: what they do

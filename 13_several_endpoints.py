@@ -1,4 +1,4 @@
-"""Lesson 13: several endpoints in one SavedModel
+"""Lesson 13, second part: several endpoints in one SavedModel
 
 `model.export` writes one endpoint, which takes what the model takes. A program that
 sends raw pictures needs another one, with the preprocessing in it: `ExportArchive`

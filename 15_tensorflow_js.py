@@ -32,8 +32,8 @@ shutil.copytree(lesson.ROOT / "web", page, dirs_exist_ok=True)
 tfjs.save(model, page)
 lesson.show(page)
 
-# The browser does not know your classes. So a model is written as a stack of Dense
-# layers, and one that is not such a stack is refused:
+# TensorFlow.js has more layers, but `tfjs.save` writes a stack of Dense layers only. A
+# model that is not such a stack is refused:
 dropout_layer = keras.layers.Dropout(0.5, name="dropout")
 dropout_model = keras.Sequential([keras.Input(shape=(784,)), dropout_layer])
 with lesson.expect_error(ValueError, "Layer 'dropout' is a Dropout"):

@@ -86,7 +86,7 @@ lesson.step(8, "Which one when")
 
 # A file may contain a program, which runs on your computer: lesson 17. ONNX and
 # safetensors: lesson 16. What each format brings back: docs/formats.md.
-print("   format         for                     program   read by")
+print("   format         for                     runs code read by")
 print("   .keras         continuing training     refused   Keras 3, on any backend")
 print("   .weights.h5    your program's weights  no        Keras 3")
 print("   checkpoint     your own training loop  no        TensorFlow")

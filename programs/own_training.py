@@ -1,4 +1,4 @@
-"""Copy this and resumable.py into a folder: kill it whenever you like, start it again."""
+"""Copy it and resumable.py to where datasets is; kill it at any time, start it again."""
 
 import resumable
 

@@ -71,7 +71,7 @@ model.save(file)
 loaded_model = keras.models.load_model(file, custom_objects={"EmptyBuild": EmptyBuild})
 lesson.check("没有任何提示，4 个数组一个也没有加载", loaded_model.weights == [])
 
-# 不写它，Keras 会自己构建各层。（也可以像 models.py 那样，在里面逐层构建。）
+# 不写它，加载时会自己构建各层。（也可以像 models.py 那样，在里面逐层构建。）
 loaded_model = keras.models.load_model(file, custom_objects={"EmptyBuild": VideoModel})
 lesson.check_same_weights("去掉那个 build 就能加载", loaded_model, model)
 

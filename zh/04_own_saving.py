@@ -1,4 +1,4 @@
-"""第 4 课：权重以外的内容
+"""第 4 课，第三部分：权重以外的内容
 
 一个层里除了权重，还可能有别的内容：计数器、单词列表。只要层说明怎样保存，
 它们也会写进文件：数字用两个方法，文件用两个方法，都由 Keras 调用。
@@ -27,7 +27,7 @@ class Labels(keras.layers.Layer):
         return inputs
 
     # `store` 就像一个装数组的字典。如果层有权重，也要在这里存入和赋值：
-    # 里面如果还有权重以外的内容，`super()` 会拒绝。
+    # 里面有权重以外的内容时，`super()` 加载时会报错。
     def save_own_variables(self, store):
         store["epochs"] = self.epochs
 
@@ -73,7 +73,7 @@ calls = []
 
 @keras.saving.register_keras_serializable(package="lesson4")
 class Watched(Labels):
-    # Keras 原来的这个方法会调用 `build`，由它创建权重。如果 `build` 需要的不只是形状，
+    # 继承来的这个方法会调用 `build`，由它创建权重。如果 `build` 需要的不只是形状，
     # 例如还要单词的个数，请在 `get_build_config` 里返回。
     def build_from_config(self, config):
         calls.append("build_from_config")

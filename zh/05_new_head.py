@@ -50,7 +50,7 @@ lesson.check_equal("分类头没有加载", head.get_weights()[0], new_weights[2
 
 lesson.step(4, "冻结基础模型，训练分类头")
 
-# 冻结的层在训练中不会改变。`compile` 要在冻结之后调用。
+# 冻结的层，训练时不再改变。先冻结，再编译。
 base.trainable = False
 new_model.compile(optimizer="adam", loss=loss, metrics=["accuracy"])
 new_model.fit(x_few, y_few, epochs=20, shuffle=False, verbose=0)

@@ -63,11 +63,11 @@ for weight in old_model.trainable_variables:
 
 lesson.step(5, "像 TensorFlow 2.3 那样继续训练")
 
-# 2020 年又训练了 200 个批次，每批 32 张图像，当时的权重保存了下来。
+# TensorFlow 2.3 接着训练了 200 个批次，每批 32 张图像，并保存了它的权重。
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 in_2020 = np.load(data.keras2_file("functional/reference.npz"))["w0"]
 difference = lesson.largest_difference([model.get_weights()[0]], [in_2020])
-result = f"权重与 2020 年的最多相差 {difference:.1g}"
+result = f"第一个权重矩阵与 TensorFlow 2.3 的最多相差 {difference:.1g}"
 lesson.check(result, difference < 1e-5, enough_data=args.samples >= 6400)
 
 # 视频里的文件夹也能转换：`save` 写的文件夹用同样的方法；`save_weights`

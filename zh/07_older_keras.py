@@ -85,7 +85,7 @@ loaded_model.load_weights(folder / "mnist.weights.h5")
 # Keras 2（软件包 tf_keras）拒绝加载 Keras 3 的 `.keras` 和 `.h5` 文件。它只能加载权重：
 # 没有 Adam 的状态，子类化模型的权重也不行。
 
-# 三个模型同样继续训练：200 个批次（batch），每批 32 张图像。
+# 这里的三个模型继续训练，结果相同：200 个批次，每批 32 张图像。
 model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 older_model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)
 loaded_model.fit(x_train[:6400], y_train[:6400], shuffle=False, verbose=2)

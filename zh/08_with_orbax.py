@@ -1,6 +1,6 @@
-"""第 8 课：用 Orbax 保存
+"""第 8 课，第三部分：用 Orbax 保存
 
-Keras 3.14 的 `keras.callbacks.OrbaxCheckpoint` 一边训练，一边保存。
+Keras 3.14 新增的 `keras.callbacks.OrbaxCheckpoint` 一边训练，一边保存。
 Keras 的官方指南推荐把它用于大型模型和多台电脑。但它保存的内容不一定都能恢复，
 而且没有任何提示。所以加载之后，请检查一下。
 """
@@ -71,14 +71,14 @@ lesson.note(f"表面上一切正常：Adam 的步数是 {batches:,}（每个批�
 # Orbax 按路径寻找每个变量；找不到的，就让它保持原样。
 lesson.note(f"保存的：{model.weights[0].path}；加载的：{loaded_model.weights[0].path}")
 
-lesson.step(4, "名称、optimizer.build 和 load_weights；从哪里继续")
+lesson.step(4, "用同样的名称搭建，加载，从第 2 个周期之后继续")
 
 restored_model = build()
 restored_model.optimizer.build(restored_model.trainable_variables)
 restored_model.load_weights(folder / "sequential")
 
-# 不写 `initial_epoch`，就从第 0 个周期开始。Orbax 已有更新的一个，所以不作声地跳过它；
-# 第 1 个周期已经有了，再保存就会报 FileExistsError。
+# 不写 `initial_epoch`，编号又从 0 开始：第 0 个周期比已保存的旧，Orbax 不提示就跳过；
+# 轮到第 1 个周期，它已经有了，就报 FileExistsError。
 saver = keras.callbacks.OrbaxCheckpoint(folder / "sequential")
 order = {"initial_epoch": 2, "epochs": 3, "shuffle": False}
 restored_model.fit(x_train, y_train, callbacks=[saver], verbose=2, **order)
@@ -87,8 +87,8 @@ lesson.check_same_weights("继续训练：逐位相同", restored_model, model)
 
 lesson.step(5, "相对路径的文件夹")
 
-# Orbax 需要绝对路径。如果不是，错误只写在它的日志里（这里已隐藏），
-# 到保存下一个周期时才抛出异常。`fit` 结束时，看上去一切正常：
+# Orbax 需要绝对路径。否则错误只写进它的日志（这里已隐藏），到保存下一个周期时才抛出异
+# 常。只训练一个周期时，`fit` 结束时看上去一切正常：
 os.chdir(folder)
 saver = keras.callbacks.OrbaxCheckpoint("relative")
 model.fit(x_train[:3200], y_train[:3200], callbacks=[saver], verbose=2)
@@ -96,4 +96,5 @@ with lesson.expect_error(ValueError, "No valid checkpoints found"):
     keras.models.load_model("relative")
 
 # Orbax 用于在许多设备上训练的模型：见第 12 课。其他模型用 `.keras` 文件更简单。
-# 第 9 课讲的内容，两者都不保留；Normalization 学到的内容，Orbax 不保留。
+# 第 9 课讲的内容里，Orbax 只保留 Dropout 的随机数，而且要像第 4 步那样加载。
+# Normalization 学到的内容，它不保留。

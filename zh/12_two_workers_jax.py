@@ -1,4 +1,4 @@
-"""第 12 课：用 JAX 的两个工作进程
+"""第 12 课，第二部分：用 JAX 的两个工作进程
 
 用 JAX 时，`fit` 能在几个进程里一起训练；一个设备放不下的模型，可以分到所有设备上。
 这一课启动两个工作进程（worker），每个有两个设备：它们做什么，
@@ -50,7 +50,7 @@ while chief.poll() is None and not (place / "orbax" / "0").exists():
     time.sleep(0.05)
 other.kill()
 status = chief.wait(120)  # 最多等待的秒数
-lesson.check("另一个也失败了", status != 0)
+lesson.check("没有被终止的那个也失败了", status != 0)
 epochs = sorted(path.name for path in (place / "orbax").glob("[0-9]"))
 lesson.note(f"已保存的周期，从 0 数起：{epochs}")
 
@@ -72,7 +72,7 @@ lesson.check_same_weights("两者的权重相同", others_model, model)
 steps = int(model.optimizer.iterations)
 lesson.check(f"Adam 的步数：{steps}（每个批次一步）", steps == 150)
 
-lesson.step(3, "换用别的设备，从同一个周期继续训练")
+lesson.step(3, "换成别的设备，从同一个周期继续训练")
 
 # 各用一个进程：一个有四个设备，把这一层分成四份；另一个只有一个设备。
 with lesson.quietly():

@@ -1,4 +1,4 @@
-"""第 13 课：一个 SavedModel 里的几个端点
+"""第 13 课，第二部分：一个 SavedModel 里的几个端点
 
 `model.export` 写一个端点（endpoint），模型接受什么，它就接受什么。
 如果别的程序发来的是原始图片，就需要另一个端点，里面带有预处理：
@@ -91,7 +91,7 @@ for name, signature in loaded.signatures.items():
     inputs = signature.structured_input_signature[1]
     lesson.note(f"{name}: {inputs} -> {signature.structured_outputs}")
 
-# 形状不同会被拒绝。NumPy 数组的数据类型不同却不会：0.7 变成 0。
+# 形状不对会报错。NumPy 数组的数据类型不对却不报错：0.7 变成 0。
 with lesson.expect_error(TypeError, "Can not cast"):
     loaded.digits(pictures[:, :14])
 digits_of_floats = loaded.digits(x_test.reshape(-1, 28, 28)).numpy()

@@ -32,7 +32,8 @@ shutil.copytree(lesson.ROOT / "web", page, dirs_exist_ok=True)
 tfjs.save(model, page)
 lesson.show(page)
 
-# 浏览器不认识您的类。所以模型一律写成一层层叠起来的 Dense；不是这种结构的模型会被拒绝：
+# TensorFlow.js 支持的层更多，但 `tfjs.save` 只写依次堆叠的 Dense 层。
+# 不是这样的模型会被拒绝：
 dropout_layer = keras.layers.Dropout(0.5, name="dropout")
 dropout_model = keras.Sequential([keras.Input(shape=(784,)), dropout_layer])
 with lesson.expect_error(ValueError, "Layer 'dropout' is a Dropout"):

@@ -1,8 +1,8 @@
 """第 16 课：其他框架
 
 Keras 的后端可以是 TensorFlow、JAX、PyTorch、OpenVINO 或 NumPy。
-`.keras` 文件对它们都一样；只有在 PyTorch 上写的要多加小心。不用 Keras 的 PyTorch
-只取权重；许多其他程序能运行 ONNX 文件。
+`.keras` 文件对它们都一样；用 PyTorch 后端写的要另作处理。只用 PyTorch、
+不用 Keras 时，就只取权重；许多其他程序能运行 ONNX 文件。
 """
 
 import os

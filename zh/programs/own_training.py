@@ -1,4 +1,4 @@
-"""把这个文件和 resumable.py 复制到同一个文件夹：可以随时强制终止，再重新启动。"""
+"""把它和 resumable.py 复制到 datasets 所在的文件夹；可以随时强制终止，再重新启动。"""
 
 import resumable
 
