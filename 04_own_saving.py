@@ -73,7 +73,7 @@ calls = []
 
 @keras.saving.register_keras_serializable(package="lesson4")
 class Watched(Labels):
-    # The inherited one calls `build`: it makes the weights. If `build` needs more than a
+    # The inherited one calls `build`: it makes weights. If `build` needs more than a
     # shape, such as the number of words, return that in `get_build_config`.
     def build_from_config(self, config):
         calls.append("build_from_config")
