@@ -552,16 +552,22 @@ class Saver(keras.callbacks.Callback):
             if self.model.stop_training and getattr(callback, "stopped_epoch", 0) > 0:
                 self.state["ended_by"] = name
         new, newest = self.folder / "new.keras", self.folder / "newest.keras"
+        previous, spare = self.folder / "previous.keras", self.folder / "spare.keras"
         # Under another name: the file before is not harmed by a crash.
         self.write(new)
         self.synced.result()  # previous.keras will be on the disk for sure
+        if previous.exists():
+            replace(previous, spare)
         if newest.exists():
-            replace(newest, self.folder / "previous.keras")
+            replace(newest, previous)
         replace(new, newest)
+        if spare.exists():
+            replace(spare, new)  # to be written over: faster than a new file
         self.synced = self.disk.submit(sync, newest)  # while the training continues
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
+        (self.folder / "new.keras").unlink(missing_ok=True)
 
     def try_to_save(self) -> None:
         """See whether the model can be saved, before hours are lost."""

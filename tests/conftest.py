@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
 import lesson  # noqa: F401  starts TensorFlow quietly
@@ -351,6 +352,9 @@ def default_run(tmp_path_factory, pytestconfig):
         if script not in finished:
             folder = Folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
+            if script.removeprefix("zh/") in NEEDS_MORE:
+                for name in "jax", "orbax", "torch":
+                    need(find_spec(name), f"{name} is not installed")
             here = script == INSTALLS or folder.packages(script)
             start = folder.run if here else folder.run_forked
             finished[script] = start(script, *less, **folder.packages(script))

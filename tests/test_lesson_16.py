@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import lesson  # noqa: F401  starts TensorFlow quietly
 import models
@@ -10,7 +11,7 @@ import models
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT, numbers
+from conftest import ROOT, need, numbers
 from safetensors.numpy import load_file, save_file
 
 SCRIPT = "16_other_frameworks.py"
@@ -70,6 +71,7 @@ def test_safetensors_writes_a_transposed_array_in_its_old_order_silently(tmp_pat
 
 
 def test_keras_on_pytorch_wants_one_step_per_execution(tmp_path):
+    need(find_spec("torch"), "torch is not installed")
     models.build_and_compile().save(tmp_path / "m.keras")
     program = """
 import keras, numpy
@@ -143,6 +145,7 @@ def test_without_the_packages_lesson_16_says_what_to_install(shared_folder, tmp_
 
 @pytest.mark.parametrize("program", ["other_backend.py", "in_pytorch.py"])
 def test_a_second_process_started_alone_says_what_to_run_first(folder, program):
+    need(find_spec("torch"), "torch is not installed")
     finished = folder.run(f"programs/{program}", PYTHONPATH="")
     assert finished.returncode == 1
     assert finished.stdout == ""

@@ -549,16 +549,22 @@ class Saver(keras.callbacks.Callback):
             if self.model.stop_training and getattr(callback, "stopped_epoch", 0) > 0:
                 self.state["ended_by"] = name
         new, newest = self.folder / "new.keras", self.folder / "newest.keras"
+        previous, spare = self.folder / "previous.keras", self.folder / "spare.keras"
         # 先用别的名字：崩溃时就不会损坏原来的文件。
         self.write(new)
         self.synced.result()  # previous.keras 一定会写到磁盘上
+        if previous.exists():
+            replace(previous, spare)
         if newest.exists():
-            replace(newest, self.folder / "previous.keras")
+            replace(newest, previous)
         replace(new, newest)
+        if spare.exists():
+            replace(spare, new)  # 留给下一次覆盖：比新建文件快
         self.synced = self.disk.submit(sync, newest)  # 训练同时继续
 
     def on_train_end(self, logs: dict | None = None) -> None:
         self.synced.result()
+        (self.folder / "new.keras").unlink(missing_ok=True)
 
     def try_to_save(self) -> None:
         """先看看模型能不能保存，免得白白训练几个小时。"""
