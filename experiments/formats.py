@@ -137,10 +137,7 @@ def save_orbax(model, path):
 def load_orbax(path, build):
     # It goes by names, and those of a new program are counted from the start.
     keras.utils.clear_session()
-    model = build()
-    model.optimizer.build(model.trainable_variables)
-    model.load_weights(path)
-    return model
+    return load_weights_and_state(path, build)
 
 
 def save_arrays(model, path):

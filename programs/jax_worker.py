@@ -85,7 +85,7 @@ def train(folder, samples, workers=1, number=0):
     share = BATCH // workers
     checkpoints = folder.resolve() / "orbax"  # an absolute path, see lesson 8
     keras.utils.set_random_seed(1)
-    # With more than one step, two workers waited for each other for ever.
+    # With more than one step, two workers waited for each other forever.
     model = models.compile(models.functional(), steps_per_execution=1)
     if list(checkpoints.glob("[0-9]")):
         # `load_model` fails with other devices than the checkpoint was saved with. This

@@ -286,12 +286,13 @@ def pytest_xdist_make_scheduler(config, log):
     return ByLesson(config, log)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def prepared_folder(tmp_path_factory, bare_python):
     """Copy the data once for a test process; its folders have links to this copy."""
     copy = tmp_path_factory.mktemp("data") / "datasets"
     Folder.datasets = shutil.copytree(ROOT / "datasets", copy)
     Folder.python = bare_python
+    return Folder
 
 
 @pytest.fixture(scope="session")
@@ -327,19 +328,19 @@ def bare_python(pytestconfig):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path, prepared_folder):
     """A fresh copy of the lessons, for one test."""
-    return Folder(tmp_path)
+    return prepared_folder(tmp_path)
 
 
 @pytest.fixture(scope="session")
-def shared_folder(tmp_path_factory):
+def shared_folder(tmp_path_factory, prepared_folder):
     """A copy of the lessons, for all tests of a test process that look at what is printed."""
-    return Folder(tmp_path_factory.mktemp("lessons"))
+    return prepared_folder(tmp_path_factory.mktemp("lessons"))
 
 
 @pytest.fixture(scope="session")
-def default_run(tmp_path_factory, pytestconfig):
+def default_run(tmp_path_factory, pytestconfig, prepared_folder):
     """Return a function that runs a lesson or an experiment with its defaults.
 
     It returns the finished process, with the `folder` that it has written to. Each runs
@@ -350,14 +351,13 @@ def default_run(tmp_path_factory, pytestconfig):
 
     def run(script):
         if script not in finished:
-            folder = Folder(tmp_path_factory.mktemp("default"))
+            folder = prepared_folder(tmp_path_factory.mktemp("default"))
             less = [] if pytestconfig.getoption("--renew") else QUICKER.get(script, [])
-            if script.removeprefix("zh/") in NEEDS_MORE:
-                for name in "jax", "orbax", "torch":
-                    need(find_spec(name), f"{name} is not installed")
-            here = script == INSTALLS or folder.packages(script)
-            start = folder.run if here else folder.run_forked
-            finished[script] = start(script, *less, **folder.packages(script))
+            more = folder.packages(script)
+            for name in ("jax", "orbax", "torch") if more else ():
+                need(find_spec(name), f"{name} is not installed")
+            start = folder.run if more or script == INSTALLS else folder.run_forked
+            finished[script] = start(script, *less, **more)
             written = script.removeprefix("zh/").removesuffix(".py").replace(".", "/")
             finished[script].folder = folder.path / "saved" / written
         index = "cannot be installed" not in finished[script].stderr

@@ -1,13 +1,13 @@
 """From an empty folder, the lessons run one after another with requirements.txt alone."""
 
 import pytest
-from conftest import LESSONS, Folder
+from conftest import LESSONS
 
 
 @pytest.fixture(scope="module")
-def bare_folder(tmp_path_factory):
+def bare_folder(tmp_path_factory, prepared_folder):
     """A copy of the lessons with nothing saved yet."""
-    return Folder(tmp_path_factory.mktemp("bare"))
+    return prepared_folder(tmp_path_factory.mktemp("bare"))
 
 
 @pytest.mark.parametrize("script", LESSONS)

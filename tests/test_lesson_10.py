@@ -14,7 +14,6 @@ import keras
 import pytest
 from conftest import (
     ROOT,
-    Folder,
     need,
     numbers,
     start_and_read_until,
@@ -171,9 +170,8 @@ def test_a_full_disk_leaves_the_last_checkpoint_as_it_was(disks, tmp_path):
     [(800, "rw", "is full: 0.8 MB are free"), (800, "ro", "Read-only file system")],
 )
 def test_a_disk_that_takes_no_more_gives_one_sentence(
-    disks, tmp_path, kilobytes, options, reason
+    disks, folder, kilobytes, options, reason
 ):
-    folder = Folder(tmp_path)
     saved = folder.path / "saved"
     saved.mkdir()
     command = [sys.executable, str(folder.path / SCRIPT), *FEW]
