@@ -84,6 +84,7 @@ lesson.step(6, "Save every 20 batches, and keep three files")
 
 
 # An epoch can take hours. The optimizer counts batches, and the file has its count.
+# (With `steps_per_execution=125` Keras would call this after each 125 batches only.)
 class EveryTwentyBatches(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.optimizer.iterations)

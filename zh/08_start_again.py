@@ -83,7 +83,8 @@ late_model.fit(x_few, y_few, callbacks=[backup], verbose=2)
 lesson.step(6, "每 20 个批次保存一次，只留三个文件")
 
 
-# 一个周期可能要几个小时。优化器会数批次，文件里也有它数到的数。
+# 一个周期（epoch）可能要几个小时。优化器数着批次，文件里也有这个数。
+# （如果设了 `steps_per_execution=125`，Keras 每 125 个批次才调用它一次。）
 class EveryTwentyBatches(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = int(self.model.optimizer.iterations)
